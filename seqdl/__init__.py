@@ -1,0 +1,44 @@
+"""seqdl: deep learning on DNA with Keras 3, with numbers that can be trusted.
+
+The light nouns are here at once; everything else is loaded when it is first used, so that
+``import seqdl`` starts no deep-learning framework.
+"""
+
+from importlib import import_module
+
+from seqdl.errors import InputError, MissingDependencyError, SeqdlError
+from seqdl.intervals import Interval, Variant
+from seqdl.version import __version__
+
+_LATE = {
+    "Dataset": "seqdl.data.dataset",
+    "Genome": "seqdl.genome",
+    "Run": "seqdl.training.run",
+    "attribute": "seqdl.interpret.gradients",
+    "build_dataset": "seqdl.data.build",
+    "build_model": "seqdl.models.registry",
+    "evaluate": "seqdl.evaluation.evaluate",
+    "fetch": "seqdl.data.manifests",
+    "fit": "seqdl.training.fit",
+    "inspect_dataset": "seqdl.data.inspect",
+    "list_datasets": "seqdl.data.manifests",
+    "list_models": "seqdl.models.registry",
+    "predict": "seqdl.predict",
+    "report": "seqdl.report.build",
+    "score_variants": "seqdl.variants.score",
+    "simulate": "seqdl.data.simulate",
+}
+
+__all__ = [
+    "InputError", "Interval", "MissingDependencyError", "SeqdlError", "Variant", "__version__", *sorted(_LATE),
+]  # fmt: skip
+
+
+def __getattr__(name: str):
+    if name in _LATE:
+        return getattr(import_module(_LATE[name]), name)
+    raise AttributeError(f"module 'seqdl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

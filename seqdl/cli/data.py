@@ -1,0 +1,150 @@
+"""`seqdl data`: build and inspect datasets, fetch public ones, simulate one."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "build, inspect, list, fetch and simulate datasets"
+EXAMPLES = """\
+Examples:
+  seqdl data build --genome g.fa --peaks peaks/ --test-chroms chr8,chr9 --valid-chroms chr7 --out ds.h5
+  seqdl data inspect ds.h5
+  seqdl data list
+  seqdl data fetch yeast-chipexo
+  seqdl data simulate --out demo/
+"""
+BUILD_EXAMPLES = """\
+Examples:
+  One file of peaks a target, whole chromosomes held out:
+    seqdl data build --genome g.fa --peaks peaks/ --window 1000 --bin 200 \\
+        --test-chroms chrXV,chrXVI --valid-chroms chrXIV --min-peaks 200 --out ds.h5
+  A piece of one chromosome, held out by region:
+    seqdl data build --genome chr22.fa --peaks GM12878/ K562/ --test-regions chr22:20000000-22000000 \\
+        --valid-regions chr22:19000000-20000000 --out ds.h5
+  Labelled windows beside as many GC-matched ones without a peak, none in the blacklist:
+    seqdl data build --genome g.fa --peaks ctcf.narrowPeak.gz --folds fold_0.json --windows labelled \\
+        --negatives gc --exclude blacklist.bed.gz --out ds.h5
+  Sequences without a genome; a family is never cut by the split:
+    seqdl data build --fasta positive.fa --negatives-fasta negative.fa --group-by '^(\\w+)-' --out ds.h5
+
+Labels (--label-rule): half (the default): a peak covers more than half of the bin, or, where the peak is no
+wider than the bin, the bin holds at least half of the peak. half-bin: only the first. any: one shared base.
+summit: the bin that holds the peak's summit.
+
+bedtools is needed for --exclude and for --negatives background or gc, and for nothing else here.
+Contig names that differ from the genome's (chr1, 1; chrM, MT; chr1, chrI) are matched, and that is reported;
+for other names give --alias, a table of from<TAB>to.
+"""
+INSPECT_EXAMPLES = """\
+Examples:
+  seqdl data inspect ds.h5
+  seqdl data inspect ds.h5 --targets-out targets.tsv       positives of every target in every split
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the sub-verbs of `seqdl data` and their arguments."""
+    from seqdl.cli import fetch, simulate
+
+    verbs = parser.add_subparsers(dest="data_verb", metavar="verb", required=True)
+    for name, text, examples, add, run_verb in (
+        ("build", "build a dataset from a genome and peaks, or from sequences", BUILD_EXAMPLES, _add_build, _run_build),
+        ("inspect", "show what a dataset holds", INSPECT_EXAMPLES, _add_inspect, _run_inspect),
+        ("list", fetch.LIST_HELP, fetch.LIST_EXAMPLES, fetch.add_list_arguments, fetch.run_list),
+        ("fetch", fetch.FETCH_HELP, fetch.FETCH_EXAMPLES, fetch.add_fetch_arguments, fetch.run_fetch),
+        ("simulate", simulate.HELP, getattr(simulate, "EXAMPLES", ""), simulate.add_arguments, simulate.run),
+    ):
+        verb = verbs.add_parser(
+            name, help=text, description=text[0].upper() + text[1:] + ".", epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        add(verb)
+        verb.set_defaults(run_data=run_verb)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the sub-verb that was asked for."""
+    return args.run_data(args)
+
+
+def _add_build(parser: argparse.ArgumentParser) -> None:
+    source = parser.add_argument_group("what goes in")
+    source.add_argument("-g", "--genome", metavar="FASTA", help="genome: FASTA (plain, gzip, bgzip) or 2bit")
+    source.add_argument(
+        "-p", "--peaks", nargs="+", metavar="PATH", help="BED, narrowPeak or broadPeak files, or folders of them"
+    )
+    source.add_argument("--targets", metavar="TSV", help="target table: file, name, cell, assay, treatment, category, unit")
+    source.add_argument("--category", default="", help="category of targets of which nothing else says it, such as TF")
+    source.add_argument("--fasta", metavar="FASTA", help="positive sequences of one length, instead of genome and peaks")
+    source.add_argument("--negatives-fasta", metavar="FASTA", help="negative sequences of the same length")
+    source.add_argument("--alias", metavar="TSV", help="contig names, from<TAB>to the genome's")
+    source.add_argument("--clip", action="store_true", help="cut peaks at their contig's end instead of stopping")
+    source.add_argument("--min-peaks", type=int, default=1, metavar="N", help="leave out targets with fewer (default: 1)")
+    cut = parser.add_argument_group("windows and labels")
+    cut.add_argument("--window", type=int, metavar="BP", help="bases that a model sees (default: 1000)")
+    cut.add_argument("--bin", type=int, default=200, metavar="BP", help="labelled bases in its middle (default: 200)")
+    cut.add_argument("--label-rule", default="half", choices=("half", "half-bin", "any", "summit"), help="see below")
+    cut.add_argument("--windows", default="all", choices=("all", "labelled"), help="bins to keep (default: all)")
+    cut.add_argument("--exclude", metavar="BED", help="leave out windows that touch these regions")
+    cut.add_argument("--max-n", type=float, default=0.5, metavar="SHARE", help="most N in a window (default: 0.5)")
+    cut.add_argument(
+        "--min-positives", type=int, default=1, metavar="N", help="leave out targets with fewer labelled windows (default: 1)"
+    )
+    cut.add_argument(
+        "-n", "--negatives", default="none", choices=("none", "background", "gc", "shuffle"),
+        help="with labelled windows: add bins without peaks, such bins matched in GC, or shuffled positives",
+    )  # fmt: skip
+    cut.add_argument(
+        "--negative-ratio", type=float, default=1.0, metavar="X", help="negatives a positive, in each split (default: 1)"
+    )
+    split = parser.add_argument_group("split (one way)")
+    split.add_argument("--test-chroms", metavar="A,B", help="chromosomes to test on; those in no list train")
+    split.add_argument("--valid-chroms", metavar="A,B", help="chromosomes to validate on")
+    split.add_argument(
+        "--test-regions", metavar="WHERE", help="chrom:start-end (0-based, half-open), contigs or BED files, with commas"
+    )
+    split.add_argument("--valid-regions", metavar="WHERE", help="the same, to validate on")
+    split.add_argument("-fl", "--folds", metavar="JSON", help='{"train": [...], "valid": [...], "test": [...]}')
+    split.add_argument("--group-by", metavar="REGEX", help="with --fasta: group in a header; groups are never cut")
+    split.add_argument(
+        "--random-split", nargs="?", const="0.1,0.1", metavar="VALID,TEST",
+        help="at random over windows, by shares (0.1,0.1); stamped on every result, since neighbours leak",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
+    parser.add_argument("-o", "--out", required=True, metavar="H5", help="the dataset to write")
+
+
+def _run_build(args: argparse.Namespace) -> int:
+    from seqdl.data.build import build_dataset
+    from seqdl.progress import say
+
+    report = build_dataset(
+        args.genome, args.peaks, args.window, args.bin, args.out, targets=args.targets, fasta=args.fasta,
+        negatives_fasta=args.negatives_fasta, test_chroms=args.test_chroms, valid_chroms=args.valid_chroms,
+        test_regions=args.test_regions, valid_regions=args.valid_regions, folds=args.folds,
+        random_split=args.random_split, group_by=args.group_by, windows=args.windows, negatives=args.negatives,
+        negative_ratio=args.negative_ratio, exclude=args.exclude, label_rule=args.label_rule, min_peaks=args.min_peaks,
+        min_positives=args.min_positives, max_n=args.max_n, clip=args.clip, alias=args.alias, category=args.category,
+        seed=args.seed,
+    )  # fmt: skip
+    for note in report.notes:
+        say(note)
+    print(report.summary())
+    return 0
+
+
+def _add_inspect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", metavar="H5", help="a dataset")
+    parser.add_argument("--targets-out", metavar="TSV", help="write the target table with positives a split")
+
+
+def _run_inspect(args: argparse.Namespace) -> int:
+    from seqdl.data.inspect import inspect_dataset
+    from seqdl.files import write_text
+
+    report = inspect_dataset(args.data)
+    if args.targets_out:
+        table = report.targets.assign(**dict(zip(("train", "valid", "test"), report.positives, strict=True)))
+        write_text(args.targets_out, table.to_csv(sep="\t", index=False))
+    print(report.summary())
+    return 0

@@ -1,0 +1,167 @@
+"""The `seqdl` command: finds the verb's module, runs it, and turns errors into words and exit codes.
+
+Exit codes: 0 done, 2 wrong usage or input, 1 an internal error, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+from importlib import import_module
+
+from seqdl.cli.quiet import quiet_tensorflow
+from seqdl.errors import SeqdlError
+from seqdl.files import suggest
+from seqdl.progress import set_quiet
+from seqdl.version import __version__
+
+# Verb -> (module, one line of help). The module is imported only when its verb is called.
+VERBS = {
+    "data": ("seqdl.cli.data", "build, inspect, fetch, list or simulate datasets"),
+    "train": ("seqdl.cli.train", "train a model on a dataset"),
+    "evaluate": ("seqdl.cli.evaluate", "measure a run on held-out data, beside baselines"),
+    "predict": ("seqdl.cli.predict", "predict regions or sequences"),
+    "score-variants": ("seqdl.cli.score_variants", "score the variants of a VCF"),
+    "attribute": ("seqdl.cli.attribute", "explain predictions base by base"),
+    "report": ("seqdl.cli.report", "write one HTML page about a run"),
+    "models": ("seqdl.cli.models", "list the networks, or show one"),
+    "demo": ("seqdl.cli.demo", "do the whole job on a simulated genome and check it against the truth"),
+}
+EXAMPLES = """\
+examples:
+  seqdl demo --out demo/
+  seqdl data build --genome g.fa --peaks peaks/ --test-chroms chr8 --valid-chroms chr7 --out ds.h5
+  seqdl train --data ds.h5 --model deepsea --preset small --out run/
+  seqdl evaluate --run run/ --data ds.h5
+  seqdl score-variants --run run/ --genome g.fa --vcf in.vcf.gz --out scores.tsv.gz
+
+`seqdl VERB --help` shows a verb's options and examples.
+"""
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("every verb")
+    group.add_argument("--quiet", action="store_true", help="no notes and no progress on standard error")
+    group.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+
+def _top() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="seqdl",
+        usage="seqdl VERB [options]",
+        description="Deep learning on DNA with Keras: build a dataset, train, evaluate, score variants, report.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"seqdl {__version__}")
+    verbs = parser.add_argument_group("verbs")
+    for verb, (_, text) in VERBS.items():
+        # Only for the help page: the verb is dispatched before argparse sees it.
+        verbs.add_argument(verb, nargs="?", help=text, metavar=verb)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; usable from Python as well.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        The words after ``seqdl``; those of the process by default.
+
+    Returns
+    -------
+    code : int
+        0 done, 2 wrong usage or input, 1 an internal error, 130 interrupted.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    # TensorFlow's start-up lines are no news to a biologist.
+    quiet_tensorflow()
+    debug = "--debug" in argv
+    try:
+        return _dispatch(argv)
+    except SystemExit as stop:  # argparse: help is 0, wrong usage is 2
+        return int(stop.code or 0)
+    except KeyboardInterrupt:
+        print("seqdl: interrupted; nothing half-written was left behind.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: not an error, but Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SeqdlError as error:
+        if debug:
+            raise
+        print(f"seqdl: error: {error}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print("seqdl: error: not enough memory. A smaller --batch-size needs less.", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if debug:
+            raise
+        print(f"seqdl: error: {_os_words(error)}", file=sys.stderr)
+        return 2 if error.errno in _USER_ERRNOS else 1
+    except Exception as error:
+        if debug:
+            raise
+        words = str(error).splitlines()[0][:300] if str(error) else ""
+        print(
+            f"seqdl: internal error: {type(error).__name__}: {words}\n"
+            f"This is a fault of seqdl. Run it again with --debug to see where, and please report it.",
+            file=sys.stderr,
+        )
+        return 1
+
+
+_USER_ERRNOS = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EDQUOT, errno.EFBIG)
+
+
+def _os_words(error: OSError) -> str:
+    where = f" ({error.filename})" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full{where}. Nothing half-written was left behind; free some space and run it again."
+    return f"{error.strerror or error}{where}."
+
+
+def _dispatch(argv: list[str]) -> int:
+    if not argv or argv[0].startswith("-"):
+        parser = _top()
+        if not argv:
+            parser.print_help()
+            return 0
+        parser.parse_args(argv)
+        parser.error("name a verb, such as `seqdl train`")
+    verb, rest = argv[0], argv[1:]
+    if verb == "help":
+        _top().print_help()
+        return 0
+    if verb not in VERBS:
+        print(f"seqdl: error: there is no verb {verb!r}.{suggest(verb, VERBS)} `seqdl --help` lists them.", file=sys.stderr)
+        return 2
+    module = import_module(VERBS[verb][0])
+    parser = argparse.ArgumentParser(
+        prog=f"seqdl {verb}",
+        description=getattr(module, "HELP", VERBS[verb][1]),
+        epilog=getattr(module, "EXAMPLES", None),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    for each in _leaves(parser):
+        _common(each)
+    args = parser.parse_args(rest)
+    set_quiet(args.quiet)
+    return int(module.run(args) or 0)
+
+
+def _leaves(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """Find the parsers that end a command: of `seqdl data build`, that of `build`."""
+    for action in parser._subparsers._group_actions if parser._subparsers else ():
+        return [leaf for sub in dict.fromkeys(action.choices.values()) for leaf in _leaves(sub)]
+    return [parser]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""`seqdl predict`: a run over regions of a genome, or over sequences."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "predict regions (BED) or sequences (FASTA) with a trained run"
+EXAMPLES = """\
+examples:
+  seqdl predict --run run/ --genome g.fa --bed regions.bed --out pred.tsv.gz
+  seqdl predict --run run/ --fasta sequences.fa --out pred.h5
+  seqdl predict --run run/ --fasta contigs.fa --lengths tile --step 200 --out pred.parquet
+
+A region's window is centred on its middle base, whatever the region's size, on the + strand. Rows keep
+the order and the names of the input. Past a contig's end the window holds N and the row is flagged.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the flags; each has the name of an argument of `seqdl.predict`."""
+    parser.add_argument("--run", required=True, help="folder of a trained run")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--bed", help="regions: BED or narrowPeak, plain or gzipped (needs --genome)")
+    what.add_argument("--fasta", help="sequences of the model's window length; see --lengths for others")
+    parser.add_argument("-g", "--genome", help="genome FASTA or 2bit; must be the one the run was trained on")
+    parser.add_argument("-o", "--out", required=True, help="output: .tsv, .tsv.gz, .h5 or .parquet")
+    parser.add_argument("--targets", help="only these targets: names with commas between (default: all)")
+    parser.add_argument("--logits", action="store_true", help="write log odds instead of probabilities")
+    parser.add_argument(
+        "--lengths",
+        choices=("error", "centre", "tile"),
+        default="error",
+        help="sequences of another length than the window: refuse them (default), take their middle, or cover "
+        "them with windows every --step bases; shorter ones are padded with N and flagged",
+    )
+    parser.add_argument("--step", type=int, help="bases between windows with --lengths tile (default: the window)")
+    parser.add_argument("--alias", help="table of contig names, lines of from<TAB>to")
+    parser.add_argument("--clip", action="store_true", help="cut regions at their contig's end instead of refusing them")
+    parser.add_argument("--batch-size", type=int, default=256, help="windows in a batch (default: 256)")
+    parser.add_argument(
+        "--strand-average",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="average the probabilities of both strands (default: as the run's card says)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="bfloat16 is faster on some machines and less exact (default: float32)",
+    )
+    parser.add_argument(
+        "--allow-genome-mismatch", action="store_true", help="predict on another genome than the run's"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Predict and say what was written."""
+    import time
+    import warnings
+
+    from seqdl.predict import BFLOAT16_NOTE, predict
+    from seqdl.progress import duration, say
+
+    if args.precision == "bfloat16":
+        say(f"Note: {BFLOAT16_NOTE}")
+    began = time.monotonic()
+    with warnings.catch_warnings():
+        # Said above, in a sentence of our own.
+        warnings.filterwarnings("ignore", message="bfloat16 predicts")
+        result = predict(
+            args.run,
+            genome=args.genome,
+            bed=args.bed,
+            fasta=args.fasta,
+            out=args.out,
+            targets=[name.strip() for name in args.targets.split(",")] if args.targets else None,
+            logits=args.logits,
+            lengths=args.lengths,
+            step=args.step,
+            alias=args.alias,
+            clip=args.clip,
+            batch_size=args.batch_size,
+            strand_average=args.strand_average,
+            precision=args.precision,
+            allow_genome_mismatch=args.allow_genome_mismatch,
+        )
+    flagged = "".join(f", {count:,} {flag}" for flag, count in sorted(result.flags.items()))
+    print(
+        f"{result.n:,} windows, {len(result.targets):,} targets{flagged}: {result.path} "
+        f"(in {duration(time.monotonic() - began)})"
+    )
+    return 0

@@ -1,0 +1,167 @@
+"""Batches for training: codes and labels, shuffled and augmented by whole batches.
+
+What a batch holds follows from (seed, epoch, step) alone, so a resumed training sees the same
+batches as an unbroken one. `BatchSource` makes them; `as_py_dataset` hands them to any Keras
+backend, `seqdl.data.pipeline_tf` to TensorFlow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from seqdl.data.dataset import Dataset
+from seqdl.encoding import one_hot, reverse_complement
+from seqdl.errors import InputError
+
+
+class BatchSource:
+    """Vectorised source of batches over one split of a dataset.
+
+    Parameters
+    ----------
+    data : Dataset
+    split : {"train", "valid", "test"}
+    batch_size : int
+    shuffle : bool
+        Whether the order is drawn anew for every epoch.
+    reverse_complement : bool
+        Turn a random half of each batch to the other strand.
+    max_shift : int
+        Move each window by a random number of bases in ``[-max_shift, max_shift]``; labels stay.
+    epoch_windows : int, optional
+        Windows in an epoch, when not all: the next epoch goes on where this one stopped, so that
+        every window is seen as often as any other.
+    drop_remainder : bool
+        Leave out a last batch that is not full (keeps shapes constant in training).
+    seed : int
+
+    Raises
+    ------
+    InputError
+        If there are fewer windows than one batch while `drop_remainder` is set.
+    """
+
+    def __init__(
+        self,
+        data: Dataset,
+        split: str,
+        batch_size: int = 128,
+        *,
+        shuffle: bool = False,
+        reverse_complement: bool = False,
+        max_shift: int = 0,
+        epoch_windows: int | None = None,
+        drop_remainder: bool = False,
+        seed: int = 0,
+    ) -> None:
+        self.data, self.split, self.batch_size = data, split, batch_size
+        self.shuffle, self.strand, self.max_shift, self.seed = shuffle, reverse_complement, max_shift, seed
+        self._windows = data.indices(split)
+        self.epoch_windows = min(epoch_windows or len(self._windows), len(self._windows))
+        if drop_remainder and self.epoch_windows < batch_size:
+            raise InputError(
+                f"The {split} split has {self.epoch_windows} windows, fewer than one batch of {batch_size}. "
+                f"Use a smaller --batch-size."
+            )
+        self.drop_remainder = drop_remainder
+        self._order_of: tuple[int, np.ndarray] = (-1, self._windows)
+
+    @property
+    def steps(self) -> int:
+        """Batches in an epoch."""
+        full, rest = divmod(self.epoch_windows, self.batch_size)
+        return full if self.drop_remainder or not rest else full + 1
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Return the window numbers of an epoch, int64, in the order they are seen."""
+        if not self.shuffle:
+            return self._windows[: self.epoch_windows]
+        # Epochs are cut from a chain of whole permutations: `epoch_windows` at a time.
+        parts, first = [], epoch * self.epoch_windows
+        need, total = self.epoch_windows, len(self._windows)
+        while need:
+            cycle, at = divmod(first, total)
+            part = self._permutation(cycle)[at : at + need]
+            parts.append(part)
+            need -= len(part)
+            first += len(part)
+        return np.concatenate(parts)
+
+    def _permutation(self, cycle: int) -> np.ndarray:
+        if self._order_of[0] != cycle:
+            self._order_of = (cycle, np.random.default_rng((self.seed, cycle)).permutation(self._windows))
+        return self._order_of[1]
+
+    def batch(self, order: np.ndarray, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Make one batch.
+
+        Parameters
+        ----------
+        order : int64 array
+            The epoch's windows, from `order`.
+        epoch, step : int
+            Which batch; they seed the augmentation.
+
+        Returns
+        -------
+        codes : uint8 array, shape (batch, window)
+        labels : uint8 array, shape (batch, n_targets)
+        """
+        chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
+        rng = np.random.default_rng((self.seed, epoch, step, 1)) if self.max_shift or self.strand else None
+        shift = None
+        if self.max_shift:
+            shift = rng.integers(-self.max_shift, self.max_shift + 1, len(chosen))
+        codes = self.data.codes(chosen, shift)
+        if self.strand:
+            turned = rng.random(len(chosen)) < 0.5
+            codes[turned] = reverse_complement(codes[turned])
+        return codes, self.data.labels(chosen)
+
+    def epoch(self, epoch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the batches of one epoch: codes uint8 (b, window), labels uint8 (b, n_targets)."""
+        order = self.order(epoch)
+        for step in range(self.steps):
+            yield self.batch(order, epoch, step)
+
+    def one_hot_epoch(self, epoch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield the batches of one epoch as one-hot float32 (b, window, 4).
+
+        The array is one buffer, filled anew for each batch: copy what must outlive the next one.
+        """
+        buffer = np.empty((self.batch_size, self.data.window, 4), np.float32)
+        for codes, labels in self.epoch(epoch):
+            yield one_hot(codes, out=buffer[: len(codes)]), labels
+
+
+def as_py_dataset(source: BatchSource, first_epoch: int = 0):
+    """Wrap a source as a ``keras.utils.PyDataset`` of (codes, labels): the pipeline of every backend.
+
+    Parameters
+    ----------
+    source : BatchSource
+    first_epoch : int
+        The epoch to begin with, for a resumed training.
+    """
+    import keras
+
+    class Batches(keras.utils.PyDataset):
+        def __init__(self) -> None:
+            super().__init__()
+            self._epoch = first_epoch
+            self._order = source.order(first_epoch)
+
+        def __len__(self) -> int:
+            return source.steps
+
+        def __getitem__(self, step: int):
+            codes, labels = source.batch(self._order, self._epoch, step)
+            return codes, labels.astype(np.float32)
+
+        def on_epoch_end(self) -> None:
+            self._epoch += 1
+            self._order = source.order(self._epoch)
+
+    return Batches()

@@ -1,0 +1,162 @@
+"""Files that appear whole or not at all, readers of text that name the line, and the cache folder."""
+
+from __future__ import annotations
+
+import difflib
+import gzip
+import hashlib
+import os
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seqdl.errors import InputError
+
+_SUFFIXES_OF_TWO = (".gz", ".bgz")
+
+
+def full_suffix(path: str | Path) -> str:
+    """Return the suffix with its compression, such as ".tsv.gz"; lower-case."""
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix in _SUFFIXES_OF_TWO:
+        return Path(path.stem).suffix.lower() + suffix
+    return suffix
+
+
+def require_file(path: str | Path, what: str) -> Path:
+    """Check that a file is there, is a file, can be read and is not empty.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    what : str
+        What it should be, for the message ("genome FASTA").
+
+    Returns
+    -------
+    path : Path
+
+    Raises
+    ------
+    InputError
+        If not; the nearest name in the same folder is suggested.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise InputError(f"The {what} {path} does not exist.{suggest(path.name, siblings)}")
+    if path.is_dir():
+        raise InputError(f"The {what} {path} is a folder; a file is needed.")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"The {what} {path} cannot be read: permission denied.")
+    if path.stat().st_size == 0:
+        raise InputError(f"The {what} {path} is empty (0 bytes). Was a download or copy cut off?")
+    return path
+
+
+def suggest(name: str, names: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the nearest of `names`, or an empty string."""
+    near = difflib.get_close_matches(name, list(names), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+@contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Yield a path to write aside; on success it takes the target's name, on failure it vanishes.
+
+    Parameters
+    ----------
+    target : path
+        Where the finished file shall stand. Its folder is made if missing.
+
+    Yields
+    ------
+    path : Path
+        In the same folder, with the same suffix, so that the final rename is atomic.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written.
+    """
+    target = Path(target).expanduser()
+    if target.is_dir():
+        raise InputError(f"Cannot write {target}: it is a folder. Give a file name.")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"Cannot make the folder {target.parent}: {error.strerror}.") from error
+    if not os.access(target.parent, os.W_OK):
+        raise InputError(f"Cannot write {target}: the folder {target.parent} is read-only.")
+    suffix = full_suffix(target)
+    stem = target.name[: len(target.name) - len(suffix)]
+    aside = target.with_name(f".{stem}.{os.getpid()}.{os.urandom(3).hex()}.part{suffix}")
+    try:
+        yield aside
+        with open(aside, "rb") as handle:
+            os.fsync(handle.fileno())
+        os.replace(aside, target)
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+
+
+def write_text(target: str | Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    with atomic_path(target) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def cache_dir() -> Path:
+    """Return the folder for files that can be made again: `$SEQDL_CACHE`, or the user's cache folder."""
+    if os.environ.get("SEQDL_CACHE"):
+        return Path(os.environ["SEQDL_CACHE"]).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "seqdl"
+
+
+def sha256(path: str | Path) -> str:
+    """Compute a file's SHA-256 as 64 hexadecimal digits."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def is_gzip(path: str | Path) -> bool:
+    """Tell whether a file begins with gzip's magic bytes (bgzip's too), whatever its name."""
+    with open(path, "rb") as handle:
+        return handle.read(2) == b"\x1f\x8b"
+
+
+def read_lines(path: str | Path, what: str) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end) from a plain or gzipped text file.
+
+    Parameters
+    ----------
+    path : path
+        The file; gzip is recognised by content. `\\r\\n` ends are stripped.
+    what : str
+        What it should be, for messages.
+
+    Raises
+    ------
+    InputError
+        If it is missing, empty, truncated, or not text.
+    """
+    path = require_file(path, what)
+    number = 0
+    opener = gzip.open if is_gzip(path) else open
+    try:
+        with opener(path, "rt", encoding="utf-8", newline=None) as handle:
+            for number, line in enumerate(handle, 1):
+                if "\x00" in line:
+                    raise InputError(f"The {what} {path} is not a text file (line {number} holds binary data).")
+                yield number, line.rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise InputError(f"The {what} {path} is not a text file (binary data after line {number}).") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(
+            f"The {what} {path} is truncated or damaged after line {number}: {error}. Fetch or compress it again."
+        ) from error

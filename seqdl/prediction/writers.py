@@ -1,0 +1,264 @@
+"""Prediction files: TSV, HDF5 or Parquet by the suffix, written part by part, readable again.
+
+TSV (``.tsv``, ``.tsv.gz``): lines ``##key=value`` say what was run on what; one header line that
+begins with ``#``; then one row a window: the window's columns, then one column a target.
+HDF5 (``.h5``): data sets ``values`` (n, targets) float32, ``targets`` and ``columns/<name>``; the
+keys are attributes of the root, ``format`` "seqdl-predictions", ``version`` 1.
+Parquet (``.parquet``): the same table; the keys are metadata of the schema under ``seqdl``.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from seqdl.errors import InputError, MissingDependencyError
+from seqdl.files import atomic_path, full_suffix, read_lines, require_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT, VERSION = "seqdl-predictions", 1
+SUFFIXES = (".tsv", ".tsv.gz", ".h5", ".hdf5", ".parquet")
+
+
+class Writer(Protocol):
+    """Takes windows part by part."""
+
+    def write(self, columns: dict[str, np.ndarray], values: np.ndarray) -> None:
+        """Append windows: their columns, and float32 values of shape (n, targets)."""
+
+    def close(self) -> None:
+        """Finish the file."""
+
+
+class Table(NamedTuple):
+    """A prediction file, read back.
+
+    Attributes
+    ----------
+    windows : pandas.DataFrame, n rows
+        Where each window lies, and its flag.
+    targets : list of str
+    values : float32 array, shape (n, targets)
+    about : dict
+        What was run on what.
+    """
+
+    windows: pd.DataFrame
+    targets: list[str]
+    values: np.ndarray
+    about: dict
+
+
+def check_suffix(path: str | Path) -> str:
+    """Return the suffix of an output file, ``.h5`` for ``.hdf5``.
+
+    Raises
+    ------
+    InputError
+        If predictions are not written in that format.
+    MissingDependencyError
+        For Parquet without pyarrow.
+    """
+    suffix = full_suffix(path)
+    if suffix not in SUFFIXES:
+        raise InputError(f"The output's suffix decides the format: {', '.join(SUFFIXES)}. Received: {Path(path).name}.")
+    if suffix == ".parquet":
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError:
+            raise MissingDependencyError("Writing Parquet needs pyarrow: pip install 'seqdl[parquet]'") from None
+    return ".h5" if suffix == ".hdf5" else suffix
+
+
+@contextmanager
+def open_writer(path: str | Path, targets: list[str], about: dict) -> Iterator[Writer]:
+    """Open a prediction file that appears under its name only when it is whole.
+
+    Parameters
+    ----------
+    path : path
+        Its suffix decides the format.
+    targets : list of str
+        Columns of the values.
+    about : dict
+        What was run on what; values that JSON knows.
+
+    Yields
+    ------
+    writer : Writer
+
+    Raises
+    ------
+    InputError
+        If the suffix is unknown or the folder cannot be written.
+    """
+    kind = {".h5": _HDF5, ".parquet": _Parquet}.get(check_suffix(path), _Text)
+    with atomic_path(path) as aside:
+        writer = kind(aside, targets, about)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+
+class _Text:
+    def __init__(self, path: Path, targets: list[str], about: dict) -> None:
+        # mtime 0 and no name inside: the same predictions give the same bytes.
+        self._raw = open(path, "wb")
+        packed = path.suffix == ".gz"
+        self._file = gzip.GzipFile("", "wb", 4, self._raw, mtime=0) if packed else self._raw
+        self._targets = targets
+        self._began = False
+        for key, value in about.items():
+            text = value if isinstance(value, str) else json.dumps(value)
+            self._file.write(f"##{key}={text}\n".encode())
+
+    def write(self, columns: dict[str, np.ndarray], values: np.ndarray) -> None:
+        if not self._began:
+            names = "\t".join([*columns, *self._targets]).replace("\n", " ")
+            self._file.write(f"#{names}\n".encode())
+            self._began = True
+        pattern = "\t".join(["%s"] * len(columns) + ["%.6g"] * values.shape[1]) + "\n"
+        rows = zip(zip(*(c.tolist() for c in columns.values()), strict=True), values.tolist(), strict=True)
+        self._file.write("".join(pattern % (*head, *numbers) for head, numbers in rows).encode())
+
+    def close(self) -> None:
+        if self._file is not self._raw:
+            self._file.close()
+        self._raw.close()
+
+
+class _HDF5:
+    def __init__(self, path: Path, targets: list[str], about: dict) -> None:
+        import h5py
+
+        self._file = h5py.File(path, "w")
+        self._file.attrs.update({"format": FORMAT, "version": VERSION, "about": json.dumps(about)})
+        self._text = h5py.string_dtype()
+        self._file.create_dataset("targets", data=np.array(targets, object), dtype=self._text)
+        rows = max(1, (1 << 18) // max(len(targets), 1))
+        self._values = self._file.create_dataset(
+            "values", (0, len(targets)), "f4", maxshape=(None, len(targets)), chunks=(rows, max(len(targets), 1)),
+            compression="gzip", compression_opts=1, shuffle=True,
+        )  # fmt: skip
+        self._columns: dict = {}
+
+    def write(self, columns: dict[str, np.ndarray], values: np.ndarray) -> None:
+        n = len(values)
+        if not self._columns:
+            group = self._file.create_group("columns", track_order=True)
+            for name, column in columns.items():
+                kind = column.dtype if column.dtype.kind in "iu" else self._text
+                self._columns[name] = group.create_dataset(name, (0,), kind, maxshape=(None,), chunks=(8192,))
+        at = len(self._values)
+        self._values.resize(at + n, axis=0)
+        self._values[at:] = values
+        for name, column in columns.items():
+            data = self._columns[name]
+            data.resize(at + n, axis=0)
+            data[at:] = column if column.dtype.kind in "iu" else column.astype(object)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Parquet:
+    def __init__(self, path: Path, targets: list[str], about: dict) -> None:
+        self._path, self._targets, self._about, self._writer = path, targets, about, None
+
+    def write(self, columns: dict[str, np.ndarray], values: np.ndarray) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        arrays = [pa.array(c if c.dtype.kind in "iu" else c.astype(object)) for c in columns.values()]
+        arrays += [pa.array(values[:, j]) for j in range(values.shape[1])]
+        table = pa.Table.from_arrays(arrays, names=[*columns, *self._targets])
+        about = {"format": FORMAT, "version": VERSION, "columns": list(columns), "about": self._about}
+        table = table.replace_schema_metadata({"seqdl": json.dumps(about)})
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self._path, table.schema, compression="zstd")
+        self._writer.write_table(table)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def read_predictions(path: str | Path) -> Table:
+    """Read a prediction file of any of the formats.
+
+    Parameters
+    ----------
+    path : path
+        Written by `seqdl.predict`.
+
+    Returns
+    -------
+    table : Table
+
+    Raises
+    ------
+    InputError
+        If it is no prediction file.
+    """
+    path = require_file(path, "prediction file")
+    return {".h5": _read_hdf5, ".parquet": _read_parquet}.get(check_suffix(path), _read_text)(path)
+
+
+def _read_text(path: Path) -> Table:
+    import pandas as pd
+
+    about, skip = {}, 0
+    for _, line in read_lines(path, "prediction file"):
+        if not line.startswith("##"):
+            break
+        key, _, value = line[2:].partition("=")
+        about[key] = value
+        skip += 1
+    if about.get("format") != FORMAT:
+        raise InputError(f"{path} is not a prediction file of seqdl (no line ##format={FORMAT}).")
+    frame = pd.read_csv(path, sep="\t", skiprows=skip, keep_default_na=False, na_values=[], dtype={"#chrom": str, "name": str})
+    frame = frame.rename(columns={frame.columns[0]: frame.columns[0].lstrip("#")})
+    split = list(frame.columns).index("flag") + 1
+    values = frame.iloc[:, split:].to_numpy(np.float32)
+    return Table(frame.iloc[:, :split], list(frame.columns[split:]), values, about)
+
+
+def _read_hdf5(path: Path) -> Table:
+    import h5py
+    import pandas as pd
+
+    try:
+        with h5py.File(path, "r") as f:
+            if f.attrs.get("format") != FORMAT:
+                raise InputError(f"{path} is not a prediction file of seqdl (its format is {f.attrs.get('format')!r}).")
+            columns = {}
+            for name, data in f["columns"].items():
+                columns[name] = data.asstr()[:] if h5py.check_string_dtype(data.dtype) else data[:]
+            targets = list(f["targets"].asstr()[:])
+            return Table(pd.DataFrame(columns), targets, f["values"][:], json.loads(f.attrs["about"]))
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path} is not a readable HDF5 file of predictions ({error}).") from error
+
+
+def _read_parquet(path: Path) -> Table:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+        about = json.loads(table.schema.metadata[b"seqdl"])
+    except (pa.ArrowInvalid, OSError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path} is not a Parquet file of seqdl's predictions ({error}).") from error
+    frame = table.to_pandas()
+    split = len(about["columns"])
+    values = frame.iloc[:, split:].to_numpy(np.float32)
+    return Table(frame.iloc[:, :split], list(frame.columns[split:]), values, about["about"])

@@ -1,0 +1,150 @@
+"""Words and progress for a person: on standard error, with a rate and a finishing time."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+_APPEARS_AFTER = 1.0  # seconds: what is over at once needs no bar
+_PLAIN_EVERY = 15.0  # seconds between lines where standard error is not a terminal
+_quiet = False
+
+
+def set_quiet(quiet: bool) -> None:
+    """Silence (or un-silence) notes and progress; errors are still printed."""
+    global _quiet
+    _quiet = quiet
+
+
+def say(text: str) -> None:
+    """Print one of seqdl's own sentences to standard error, unless quiet."""
+    if not _quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """Write a time span as a person says it: "8 s", "3 min 20 s", "2 h 5 min"."""
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+class Progress:
+    """Counts what is done; shows itself only when the work takes longer than a moment.
+
+    Parameters
+    ----------
+    total : int or None
+        How much there is; None when it is not known beforehand (then there is no finishing time).
+    description : str
+        What is being done, such as "Scoring variants".
+    unit : str
+        What is counted, in the plural.
+    """
+
+    def __init__(self, total: int | None, description: str, unit: str) -> None:
+        self.total, self.description, self.unit = total, description, unit
+        self.done = 0
+        self._began = time.monotonic()
+        self._said = self._began
+        self._bar = None
+        self._task = None
+
+    def advance(self, n: int = 1) -> None:
+        """Count `n` more as done."""
+        self.done += n
+        now = time.monotonic()
+        if _quiet or now - self._began < _APPEARS_AFTER:
+            return
+        if sys.stderr.isatty():
+            self._show_bar()
+        elif now - self._said >= _PLAIN_EVERY:
+            self._said = now
+            say(self.line())
+
+    def line(self) -> str:
+        """Return the state as one plain line with rate and finishing time."""
+        spent = max(time.monotonic() - self._began, 1e-9)
+        rate = self.done / spent
+        text = f"{self.description}: {self.done:,}"
+        if self.total:
+            text += f" of {self.total:,}"
+        text += f" {self.unit}, {rate:,.0f}/s" if rate >= 10 else f" {self.unit}, {rate:,.1f}/s"
+        if self.total and rate:
+            left = max(self.total - self.done, 0) / rate
+            text += f", about {duration(left)} left (until {time.strftime('%H:%M:%S', time.localtime(time.time() + left))})"
+        return text
+
+    def close(self) -> None:
+        """Take the bar away; what was said stays."""
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self.done)
+            self._bar.stop()
+            self._bar = None
+
+    def _show_bar(self) -> None:
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[rate]}"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._task = self._bar.add_task(self.description, total=self.total, rate="")
+            self._bar.start()
+        rate = self.done / max(time.monotonic() - self._began, 1e-9)
+        self._bar.update(self._task, completed=self.done, rate=f"{rate:,.0f} {self.unit}/s")
+
+
+@contextmanager
+def progress_bar(total: int | None, description: str, unit: str = "windows") -> Iterator[Progress]:
+    """Show progress over a block of work; call ``advance(n)`` on what it yields.
+
+    Parameters
+    ----------
+    total : int or None
+        How much there is, if known.
+    description : str
+        What is being done.
+    unit : str
+        What is counted, in the plural.
+    """
+    progress = Progress(total, description, unit)
+    try:
+        yield progress
+    finally:
+        progress.close()
+
+
+def track(items: Iterable, total: int | None, description: str, unit: str = "windows") -> Iterator:
+    """Iterate with progress, one count an item.
+
+    Parameters
+    ----------
+    items : iterable
+        What to go through.
+    total : int or None
+        How many there are; taken from ``len`` when None and known.
+    description, unit : str
+        As in `progress_bar`.
+    """
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)
+    with progress_bar(total, description, unit) as progress:
+        for item in items:
+            yield item
+            progress.advance()

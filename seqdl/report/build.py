@@ -1,0 +1,109 @@
+"""Write a run's report: one HTML file that needs nothing but itself."""
+
+from __future__ import annotations
+
+import datetime
+from importlib.resources import files
+from pathlib import Path
+
+from seqdl.errors import InputError, MissingDependencyError
+from seqdl.files import write_text
+from seqdl.version import __version__
+
+
+def report(run, out=None, data=None, genome=None, scores=None, top: int = 5) -> Path:
+    """Write a self-contained HTML page on a run: data, training, performance, variants, filters, card.
+
+    Nothing on the page is fetched from a network: styles, pictures and the script that sorts the tables
+    are inside. A section whose input is missing says which command makes it.
+
+    Parameters
+    ----------
+    run : str, Path or Run
+        A trained run, best an evaluated one.
+    out : str or Path, optional
+        The page; ``report.html`` in the run's folder by default. Appears whole or not at all.
+    data : str, Path or Dataset, optional
+        The dataset; by default where the run's card says.
+    genome : str, Path or Genome, optional
+        The genome; by default where the card or the dataset says.
+    scores : str or Path, optional
+        Scored variants (.tsv, .tsv.gz, .h5 or .parquet); by default the newest ``*scores*`` file of the run's folder.
+    top : int
+        Variants to draw.
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    InputError
+        If the run or something else that was named cannot be used.
+
+    Examples
+    --------
+    >>> seqdl.report("run/")  # doctest: +SKIP
+    PosixPath('run/report.html')
+    """
+    from seqdl.progress import progress_bar
+    from seqdl.report import data_sections, insight, performance, reference
+    from seqdl.report.inputs import gather
+    from seqdl.report.overview import headline
+    from seqdl.training.run import Run
+
+    if top < 0:
+        raise InputError(f"`top` must not be negative. Received: {top}.")
+    run = run if isinstance(run, Run) else Run.open(run)
+    target = Path(out) if out is not None else run.folder / "report.html"
+    if target.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"A report is an HTML page: `out` must end in .html. Received: {str(target)!r}.")
+    found = gather(run, data=data, genome=genome, scores=scores, top=top)
+    builders = (
+        data_sections.dataset_section, data_sections.training_section, performance.performance_section,
+        performance.target_section, performance.calibration_section, insight.variant_section,
+        insight.filter_section, reference.card_section,
+    )  # fmt: skip
+    sections = []
+    with progress_bar(len(builders), "Writing the report", "sections") as bar:
+        for build in builders:
+            sections.append(build(found))
+            bar.advance()
+    sections.append(reference.glossary_section())
+    write_text(target, render(headline(found), sections))
+    return target
+
+
+def render(headline, sections) -> str:
+    """Fill the page's template; every text is escaped, whatever a target may be called.
+
+    Parameters
+    ----------
+    headline : seqdl.report.blocks.Headline
+    sections : list of seqdl.report.blocks.Section
+
+    Returns
+    -------
+    str
+        HTML.
+
+    Raises
+    ------
+    MissingDependencyError
+        If jinja2 is not installed.
+    """
+    try:
+        import jinja2
+    except ImportError:
+        raise MissingDependencyError("A report needs jinja2. Install it: pip install jinja2") from None
+
+    folder = files("seqdl.report") / "page"
+    read = {name: (folder / name).read_text(encoding="utf-8") for name in ("template.html", "style.css", "table.js")}
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(read["template.html"]).render(
+        headline=headline, sections=sections, style=read["style.css"], script=read["table.js"], version=__version__,
+        date=datetime.date.today().isoformat(),
+    )  # fmt: skip

@@ -1,0 +1,222 @@
+"""Sections on what went in and how training went: the dataset's make-up, the learning curves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqdl.plot import curves
+from seqdl.plot.style import figure_uri
+from seqdl.progress import duration
+from seqdl.report.blocks import Cell, Missing, Picture, Section, Table, Text, count, listing
+from seqdl.report.inputs import Inputs
+from seqdl.report.overview import windows_of
+
+SPLITS = ("train", "valid", "test")
+SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
+
+
+def dataset_section(found: Inputs) -> Section:
+    """Show windows per split, where they lie, and positives per category.
+
+    Parameters
+    ----------
+    found : Inputs
+
+    Returns
+    -------
+    Section
+    """
+    split = found.card.get("split") or {}
+    counts = {part: windows_of(split, part) for part in SPLITS}
+    blocks: list = []
+    positives = None
+    if found.dataset is not None:
+        counts = {part: len(rows_of(found.dataset, part)) for part in SPLITS}
+        positives = _positives(found.dataset)
+        if found.dataset.kind == "genome":
+            blocks.append(_map(found.dataset))
+        blocks.append(_positive_picture(found, positives))
+        blocks.append(_category_table(found.dataset.targets, positives, counts))
+    total = sum(counts.values())
+    kind = {"chromosome": "by chromosome", "regions": "by region", "folds": "by the folds given", "groups": "by group",
+            "random": "at random over windows"}.get(str(split.get("kind")), "")  # fmt: skip
+    reading = ""
+    if total:
+        parts = ", ".join(f"{counts[part]:,} for {SPLIT_NAMES[part]}" for part in SPLITS)
+        reading = f"{count(total, 'window')} of {found.card.get('window', 0):,} bases: {parts}"
+        reading += f"; the split is {kind}." if kind else "."
+    if positives is not None:
+        rate = positives.sum() / max(total * positives.shape[1], 1)
+        reading += (
+            f" A target is present in {100 * rate:.2g} % of the windows on average: that share, not one half, "
+            "is what guessing reaches in AUPRC."
+        )
+    if found.dataset is None:
+        blocks.append(Missing(
+            f"{found.reasons.get('dataset', 'The dataset is not here.')} The map of the split and the positives per "
+            "target need it:", f"seqdl report --run {found.folder} --data {found.dataset_name}",
+        ))  # fmt: skip
+    return Section("data", "What it was trained on", reading, blocks, "Data")
+
+
+def _positives(dataset) -> np.ndarray:
+    """Count positives per split and target, int64 (3, n_targets), a chunk of windows at a time."""
+    counts = np.zeros((3, dataset.n_targets), np.int64)
+    for row, part in enumerate(SPLITS):
+        indices = rows_of(dataset, part)
+        for start in range(0, len(indices), 65_536):
+            counts[row] += dataset.labels(indices[start : start + 65_536]).sum(axis=0, dtype=np.int64)
+    return counts
+
+
+def rows_of(dataset, part: str) -> np.ndarray:
+    """Return the window numbers of a split, int64; none where the dataset has no such split."""
+    return np.flatnonzero(dataset.split == SPLITS.index(part))
+
+
+def _map(dataset) -> Picture:
+    names = dataset.contigs.names
+    placed = np.flatnonzero(dataset.contig_ids >= 0)  # shuffled negatives lie nowhere
+    ids, split = dataset.contig_ids[placed], dataset.split[placed]
+    figure = curves.plot_contigs(names, ids, dataset.starts[placed], split, dataset.contigs.lengths)
+    contigs = {part: [names[i] for i in np.unique(ids[split == code])] for code, part in enumerate(SPLITS)}
+    alt = "Map of the contigs, coloured by split. " + " ".join(
+        f"{SPLIT_NAMES[part].capitalize()}: {listing(contigs[part]) or 'none'}." for part in SPLITS
+    )
+    return Picture(figure_uri(figure), alt, "Where the windows lie. Grey: no window, or excluded.")
+
+
+def _positive_picture(found: Inputs, positives: np.ndarray) -> Picture:
+    targets = found.dataset.targets
+    floor = (found.metrics or {}).get("min_positives", 10)
+    figure = curves.plot_positives(positives[2], _category_column(targets), floor=floor)
+    return Picture(
+        figure_uri(figure),
+        f"Histogram of positive test windows per target: median {np.median(positives[2]):.0f}, "
+        f"from {positives[2].min():,} to {positives[2].max():,}.",
+        f"Positive windows per target in the test split. Below {floor} a score would be mostly chance.",
+    )
+
+
+def _category_column(targets) -> np.ndarray:
+    column = targets["category"] if "category" in targets else targets["name"].map(lambda _: "all")
+    return column.fillna("").astype(str).replace("", "uncategorised").to_numpy()
+
+
+def _category_table(targets, positives: np.ndarray, counts: dict[str, int]) -> Table:
+    categories = _category_column(targets)
+    rows = []
+    for name in dict.fromkeys(categories):
+        of = positives[:, categories == name]
+        cells = [Cell(name), Cell(f"{of.shape[1]:,}", of.shape[1])]
+        for row, part in enumerate(SPLITS):
+            middle = float(np.median(of[row]))
+            share = 100 * of[row].mean() / max(counts[part], 1)
+            cells.append(Cell(f"{middle:,.0f}  ({share:.2g} %)", middle))
+        rows.append(cells)
+    columns = ("category", "targets", *(f"positives, {SPLIT_NAMES[part]}" for part in SPLITS))
+    return Table(columns, rows, "Positive windows per target: the median, and the mean share of the split's windows.",
+                 numeric=(1, 2, 3, 4))  # fmt: skip
+
+
+def training_section(found: Inputs) -> Section:
+    """Show the learning curves and read them.
+
+    Parameters
+    ----------
+    found : Inputs
+
+    Returns
+    -------
+    Section
+    """
+    if found.history is None:
+        missing = Missing(
+            "There is no history.csv in the run's folder, so there are no learning curves. Training writes it:",
+            f"seqdl train --data {found.dataset_name} --out {found.folder}",
+        )
+        return Section("training", "How training went", "", [missing], "Training")
+    training = found.card.get("training") or {}
+    monitor = str(training.get("monitor") or "val_loss")
+    history = found.history
+    reading = read_history(history, monitor)
+    best = curves.best_epoch(history, monitor)
+    values = ", ".join(
+        f"{words} {history[name].iloc[best]:.4f}" for name, words in (
+            ("loss", "training loss"), ("val_loss", "validation loss"), ("val_auroc", "validation AUROC"),
+            ("val_auprc", "validation AUPRC"),
+        ) if name in history
+    )  # fmt: skip
+    picture = Picture(
+        figure_uri(curves.plot_history(history, monitor=monitor)),
+        f"Learning curves over {count(len(history), 'epoch')}. {reading}",
+        f"At the kept epoch {best + 1}: {values}. The training loss is measured while the weights change, with dropout "
+        "and augmentation on, so it may lie above the validation loss.", wide=True,
+    )  # fmt: skip
+    facts = _settings(training)
+    return Section("training", "How training went", reading, [picture, *([Text(facts)] if facts else [])], "Training")
+
+
+def _settings(training: dict) -> str:
+    names = {"optimizer": "optimizer", "learning_rate": "learning rate", "schedule": "schedule",
+             "batch_size": "batch size", "max_shift": "random shift up to (bp)",
+             "reverse_complement": "reverse-complement augmentation", "precision": "precision", "seed": "seed"}  # fmt: skip
+    words = {True: "on", False: "off"}
+    said = [
+        f"{label} {words.get(training[key], training[key]) if isinstance(training[key], bool) else training[key]}"
+        for key, label in names.items() if isinstance(training.get(key), (str, int, float))
+    ]
+    if isinstance(training.get("seconds"), (int, float)):
+        said.append(f"trained in {duration(training['seconds'])}")
+    return ("Settings: " + ", ".join(said) + ".") if said else ""
+
+
+def read_history(history, monitor: str = "val_loss") -> str:
+    """Say in a sentence or two whether a training under- or overfits.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        One row an epoch, with ``loss`` and the watched column.
+    monitor : str
+        Column by which the kept epoch was chosen; smaller is better for a loss, larger otherwise.
+
+    Returns
+    -------
+    str
+    """
+    n = len(history)
+    if monitor not in history or "loss" not in history or n < 3:
+        return f"{count(n, 'epoch')} of training: too few to tell whether the network under- or overfits."
+    loss, watched = history["loss"].to_numpy(float), history[monitor].to_numpy(float)
+    name = curves.METRIC_NAMES.get(monitor.removeprefix("val_"), monitor).split(" (")[0]
+    if not np.isfinite(loss).all() or not np.isfinite(watched).all():
+        return f"The loss or the validation {name} became infinite or undefined at some epoch: lower the learning rate."
+    best = curves.best_epoch(history, monitor)
+    falling = "loss" in monitor
+    kept = f"The weights of epoch {best + 1} of {n} were kept, those with the {'lowest' if falling else 'highest'} validation {name}."
+    scale = max(abs(watched[best]), 1e-12) * (1 if falling else -1)
+    worse = (watched[-1] - watched[best]) / scale  # both in the sense of the monitor, as a share
+    gain = (watched[max(best - 2, 0)] - watched[best]) / scale
+    after = n - 1 - best
+    if best == 0:
+        return f"{kept} It never got better after the first: the learning rate may be too high, or the labels hold no signal."
+    if after >= 1 and worse > 0.02 and loss[-1] < loss[best]:
+        return (
+            f"{kept} From there on the training loss still fell while the validation {name} got worse by "
+            f"{100 * worse:.0f} %: the network began to learn its training windows by heart (overfitting), and stopping was right."
+        )
+    if after <= max(1, n // 10) and gain > 0.01:
+        return (
+            f"{kept} It was still getting better, by {100 * gain:.1f} % over the last epochs: the network is not trained "
+            "out (underfitting), and more epochs would probably help."
+        )
+    if "val_loss" in history:
+        valid = history["val_loss"].to_numpy(float)
+        gap = (valid[best] - loss[best]) / max(abs(valid[best]), 1e-12)
+        if gap > 0.3:
+            return (
+                f"{kept} By then the validation loss stood {100 * gap:.0f} % above the training loss: more regularisation "
+                "or more data would probably help more than more epochs."
+            )
+    return f"{kept} It had levelled off by then: more epochs of the same would change little."

@@ -1,0 +1,151 @@
+"""Find what a report can be made of: the run's own files, its dataset, genome and scored variants."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seqdl.errors import InputError, SeqdlError
+from seqdl.interpret.windows import open_genome
+
+SCORE_SUFFIXES = (".tsv.gz", ".tsv", ".h5", ".parquet", ".vcf.gz", ".vcf")
+
+
+@dataclass
+class Inputs:
+    """Everything that could be opened; what could not is None, with the reason in `reasons`."""
+
+    run: Any
+    card: dict
+    metrics: dict | None = None
+    table: Any = None  # metrics.tsv: one row per target and model
+    calibration: Any = None
+    history: Any = None
+    dataset: Any = None
+    genome: Any = None
+    scores: Any = None
+    scores_path: Path | None = None
+    top: int = 5
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """The run's folder as a user would type it."""
+        return shlex.quote(str(self.run.path))
+
+    @property
+    def dataset_name(self) -> str:
+        """The dataset's path as a user would type it, for the commands in the page."""
+        return shlex.quote(str((self.card.get("dataset") or {}).get("path") or "ds.h5"))
+
+    @property
+    def genome_name(self) -> str:
+        """The genome's path as a user would type it."""
+        return shlex.quote(str((self.card.get("dataset") or {}).get("genome_path") or "genome.fa"))
+
+
+def gather(run, *, data=None, genome=None, scores=None, top: int = 5) -> Inputs:
+    """Open all inputs of a report; a missing one is noted, a given one that does not open is an error.
+
+    Parameters
+    ----------
+    run : Run
+    data : str, Path or Dataset, optional
+        The dataset; by default where the card says.
+    genome : str, Path or Genome, optional
+        The genome; by default where the card or the dataset says.
+    scores : str or Path, optional
+        Scored variants; by default the newest readable ``*scores*`` file in the run's folder.
+    top : int
+        Variants to draw.
+
+    Returns
+    -------
+    Inputs
+
+    Raises
+    ------
+    InputError
+        If something that was named cannot be used.
+    """
+    found = Inputs(run, run.card, top=top)
+    folder = run.folder
+    found.metrics = run.metrics()
+    found.table = _table(folder / "metrics.tsv")
+    found.calibration = _table(folder / "calibration.tsv")
+    found.history = _table(folder / "history.csv", ",")
+    if genome is not None:
+        found.genome = open_genome(run, genome)
+    _open_dataset(found, data)
+    if found.genome is None:
+        _find_genome(found)
+    _open_scores(found, scores, folder)
+    return found
+
+
+def _table(path: Path, separator: str = "\t"):
+    import pandas as pd
+
+    if not path.is_file() or path.stat().st_size == 0:
+        return None
+    try:
+        table = pd.read_csv(path, sep=separator, comment="#" if separator == "\t" else None)
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a table: {error}. Make it anew.") from None
+    return table if len(table) else None
+
+
+def _open_dataset(found: Inputs, data) -> None:
+    from seqdl.data.dataset import Dataset
+
+    given = data is not None
+    data = data if given else (found.card.get("dataset") or {}).get("path")
+    if not data:
+        found.reasons["dataset"] = "The card names no dataset."
+        return
+    if not isinstance(data, (str, Path)):
+        found.dataset = data
+        return
+    try:
+        found.dataset = Dataset.open(data, genome=getattr(found.genome, "path", None))
+    except (SeqdlError, OSError) as error:
+        if given:
+            raise
+        found.reasons["dataset"] = f"The dataset {data} could not be opened here ({_short(error)})."
+
+
+def _find_genome(found: Inputs) -> None:
+    path = (found.card.get("dataset") or {}).get("genome_path")
+    try:
+        if path and Path(path).is_file():
+            found.genome = open_genome(found.run, path)
+        elif found.dataset is not None and found.dataset.kind == "genome":
+            found.genome = open_genome(found.run, found.dataset.genome)
+        else:
+            found.reasons["genome"] = "The genome's file is not known here."
+    except (SeqdlError, OSError) as error:
+        found.reasons["genome"] = f"The genome could not be opened here ({_short(error)})."
+
+
+def _open_scores(found: Inputs, scores, folder: Path) -> None:
+    from seqdl.variants.writers import read_scores
+
+    if scores is not None:
+        found.scores, found.scores_path = read_scores(scores), Path(scores)
+        return
+    files = [
+        path for path in folder.glob("*scores*")
+        if path.name.endswith(SCORE_SUFFIXES) and "reject" not in path.name and not path.name.startswith(".")
+    ]
+    for path in sorted(files, key=lambda path: -path.stat().st_mtime):
+        try:
+            found.scores, found.scores_path = read_scores(path), path
+            return
+        except (SeqdlError, OSError) as error:
+            found.reasons["scores"] = f"{path.name} in the run's folder could not be read ({_short(error)})."
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:240].rstrip(".")

@@ -1,0 +1,156 @@
+"""Sections on what the network has learned: the top variants with a picture each, its first filters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqdl.errors import SeqdlError
+from seqdl.intervals import Variant
+from seqdl.plot.style import figure_uri
+from seqdl.report.blocks import Cell, Missing, Picture, Section, Table, Text, count, number
+from seqdl.report.inputs import Inputs
+
+FILTER_WINDOWS = 1000  # windows that the filters are shown; more changes a logo little
+TABLE_ROWS = 20
+
+
+def variant_section(found: Inputs) -> Section:
+    """Show the variants that change a prediction most, and a picture of each.
+
+    Parameters
+    ----------
+    found : Inputs
+
+    Returns
+    -------
+    Section
+    """
+    title = "Variants that change the most"
+    if found.scores is None or not len(found.scores.variants):
+        why = found.reasons.get("scores", "No table of scored variants was found in the run's folder.")
+        return Section("variants", title, "", short="Variants", blocks=[Missing(
+            f"{why} This scores a VCF; a table of that name is found by itself, any other with --scores:",
+            f"seqdl score-variants --run {found.folder} --genome {found.genome_name} --vcf variants.vcf.gz "
+            f"--out {found.folder.rstrip('/')}/scores.tsv.gz",
+        )])  # fmt: skip
+    table = found.scores.variants
+    strength = np.abs(np.nan_to_num(table["max_abs_diff"].to_numpy(float)))
+    order = np.argsort(-strength, kind="stable")
+    chosen = table.iloc[order[: max(TABLE_ROWS, found.top)]]
+    rows = [
+        [
+            Cell(f"{row.chrom}:{row.pos:,}", (str(row.chrom), int(row.pos))), Cell("" if row.id == "." else str(row.id)),
+            Cell(_allele(row.ref)), Cell(_allele(row.alt)), Cell(str(row.max_target)),
+            Cell(number(row.max_ref), row.max_ref), Cell(number(row.max_alt), row.max_alt),
+            Cell(f"{row.max_alt - row.max_ref:+.3f}", row.max_alt - row.max_ref),
+        ]
+        for row in chosen.itertuples()
+    ]
+    columns = ("place", "id", "ref", "alt", "target changed most", "P(ref)", "P(alt)", "alt − ref")
+    blocks: list = [Table(columns, rows, "Positions are 1-based, as in the VCF. Sign: alt − ref, positive is a gain.",
+                          numeric=(5, 6, 7))]  # fmt: skip
+    total, large = len(table), int((strength >= 0.1).sum())
+    reading = (
+        f"{count(total, 'allele')} scored from {found.scores_path.name}; "
+        f"{large:,} {'moves' if large == 1 else 'move'} some prediction by 0.1 or more. "
+        "A large change says that the network's prediction depends on the allele, not that the variant causes a trait."
+    )
+    blocks += _variant_pictures(found, order[: found.top])
+    return Section("variants", title, reading, blocks, "Variants")
+
+
+def _allele(text: str) -> str:
+    return text if len(text) <= 12 else f"{text[:9]}… ({len(text)} bp)"
+
+
+def _variant_pictures(found: Inputs, rows: np.ndarray) -> list:
+    from seqdl.interpret.variants import explain_variants
+    from seqdl.plot.variants import plot_variant
+
+    if found.genome is None:
+        return [Missing(
+            f"{found.reasons.get('genome', 'The genome is not here.')} Pictures of the variants need it:",
+            f"seqdl report --run {found.folder} --genome {found.genome_name}",
+        )]  # fmt: skip
+    table = found.scores.variants.iloc[rows]
+    variants = [Variant(str(r.chrom), int(r.pos), str(r.ref), str(r.alt), str(r.id)) for r in table.itertuples()]
+    try:
+        explained = explain_variants(found.run, found.genome, variants, list(table["max_target"]))
+    except SeqdlError as error:
+        return [Missing(f"The variants could not be drawn: {error}")]
+    differences = found.scores.scores.get("diff")
+    pictures = [Text(
+        "Each picture shows the bases around the variant as the network sees them: a tall letter pushes the target's "
+        "logit up, a letter below the line pulls it down (gradient times input). The variant stands on yellow."
+    )]  # fmt: skip
+    for row, item in zip(rows, explained, strict=True):
+        change = item.alt_probability - item.ref_probability
+        word = "raises" if change > 0 else "lowers"
+        name = f"{item.variant.chrom}:{item.variant.pos:,} {_allele(item.variant.ref)}>{_allele(item.variant.alt)}"
+        identity = "" if item.variant.id in (".", "") else f" ({item.variant.id})"
+        caption = (
+            f"{name}{identity} {word} {item.target} from {item.ref_probability:.3f} to {item.alt_probability:.3f}."
+        )
+        figure = plot_variant(
+            item, found.scores.targets if differences is not None else None,
+            None if differences is None else differences[row],
+        )  # fmt: skip
+        pictures.append(Picture(figure_uri(figure), f"Logos of the reference and alternative sequence. {caption}",
+                                caption, wide=True))  # fmt: skip
+    return pictures
+
+
+def filter_section(found: Inputs) -> Section:
+    """Show the first layer's filters as the motifs of the sequences that excite them.
+
+    Parameters
+    ----------
+    found : Inputs
+
+    Returns
+    -------
+    Section
+    """
+    title = "What its first layer looks for"
+    if found.dataset is None or (found.dataset.kind == "genome" and found.genome is None):
+        why = found.reasons.get("dataset") if found.dataset is None else found.reasons.get("genome", "")
+        command = f"seqdl report --run {found.folder} --data {found.dataset_name}"
+        if (found.card.get("genome") or {}).get("name"):
+            command += f" --genome {found.genome_name}"
+        return Section("filters", title, "", short="Filters", blocks=[Missing(
+            f"{why} Filters are shown as the real sequences that excite them, so they need the dataset and its genome:",
+            command,
+        )])  # fmt: skip
+    from seqdl.interpret.filters import filter_motifs, first_layer
+    from seqdl.plot.logos import plot_filters
+
+    try:
+        motifs = filter_motifs(found.run.model, found.dataset.codes(_windows(found.dataset)))
+        total = first_layer(found.run.model).filters
+    except SeqdlError as error:
+        return Section("filters", title, "", [Missing(str(error))], "Filters")
+    if not motifs:
+        return Section("filters", title, "No filter of the first layer fires often enough to draw it.", [], "Filters")
+    shown = motifs[:16]
+    reading = (
+        f"{len(motifs)} of {count(total, 'filter')} fire at ten or more places in {FILTER_WINDOWS:,} windows; these are "
+        f"the {len(shown)} most specific. A known motif among them is a good sign; a filter that looks like nothing is "
+        "common, since later layers combine several."
+    )
+    alt = "Logos of filters: " + "; ".join(f"{item.name} {item.consensus}, {item.information:.1f} bits" for item in shown)
+    picture = Picture(
+        figure_uri(plot_filters(shown)), alt,
+        "Sub-sequences whose activation exceeds half of the filter's largest; letter heights in bits (0 to 2).", wide=True,
+    )  # fmt: skip
+    return Section("filters", title, reading, [picture], "Filters")
+
+
+def _windows(dataset) -> np.ndarray:
+    """Choose windows to look at: those with a label first, spread evenly over the training split."""
+    indices = np.flatnonzero(dataset.split == 0)
+    if not len(indices):
+        indices = np.arange(dataset.n)
+    indices = indices[np.linspace(0, len(indices) - 1, min(len(indices), 8 * FILTER_WINDOWS)).astype(np.int64)]
+    carries = dataset.labels(indices).any(axis=1)
+    chosen = indices[carries] if carries.sum() >= FILTER_WINDOWS // 4 else indices
+    return chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), FILTER_WINDOWS)).astype(np.int64)]

@@ -1,0 +1,210 @@
+"""The box at the top of a report: what was trained, how well it does, and what to be careful about."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqdl.report.blocks import Headline, Tile, count, listing, number
+from seqdl.report.inputs import Inputs
+
+CAPITALS = {"deepsea": "DeepSEA", "danq": "DanQ", "basset": "Basset", "basenji": "Basenji", "deepbind": "DeepBind"}
+
+
+def headline(found: Inputs) -> Headline:
+    """Write the headline box from the card and the metrics.
+
+    Parameters
+    ----------
+    found : Inputs
+
+    Returns
+    -------
+    Headline
+    """
+    card, metrics = found.card, found.metrics
+    model, targets = card.get("model") or {}, card.get("targets") or []
+    name = CAPITALS.get(str(model.get("name", "")).lower(), str(model.get("name") or "network"))
+    preset = model.get("preset")
+    genome = (card.get("genome") or {}).get("name")
+    title = f"{name} on {count(len(targets), 'target')}" + (f" of {genome}" if genome else "")
+    categories = _categories(targets)
+    one = targets[0].get("name", "one target") if len(targets) == 1 else ""
+    parameters = f" of {int(model['parameters']):,} weights" if model.get("parameters") else ""
+    sentences = [
+        f"A {name} network{f' ({preset} preset)' if preset else ''}{parameters} reads "
+        f"{card.get('window', 0):,} bases of DNA and predicts, for each of "
+        f"{count(len(targets), 'target')} ({one or listing(categories)}), the probability that the middle "
+        f"{card.get('bin') or card.get('window', 0):,} bases carry it."
+    ]
+    verdict, tiles = "unknown", []
+    if metrics is None:
+        sentences.append("It has not been evaluated yet, so this page cannot say how well it does.")
+    else:
+        verdict, said = judge(found)
+        sentences += said
+        tiles += _score_tiles(metrics)
+    tiles += _size_tiles(card)
+    subtitle = " · ".join(
+        str(part) for part in (
+            f"run {found.run.path.resolve().name}", f"trained {str(card.get('created', ''))[:10]}" if card.get("created") else "",
+            f"seqdl {card.get('seqdl')}" if card.get("seqdl") else "",
+        ) if part
+    )
+    return Headline(title, subtitle, sentences, verdict, tiles, caveats(found))
+
+
+def models_of(metrics: dict) -> tuple[dict | None, list[dict]]:
+    """Split the metrics into the network's and the baselines', best baseline (by AUPRC) first."""
+    models = metrics.get("models") or []
+    network = next((item for item in models if item.get("name") == "network"), None)
+    others = [item for item in models if item is not network]
+    return network, sorted(others, key=lambda item: -_known(item.get("median_auprc")))
+
+
+def judge(found: Inputs) -> tuple[str, list[str]]:
+    """Say in words how the network does beside the best baseline.
+
+    Returns
+    -------
+    verdict : str
+        "good": better for most targets; "bad": worse for most; "even": neither; "unknown": nothing to compare.
+    sentences : list of str
+    """
+    metrics = found.metrics
+    network, others = models_of(metrics)
+    if network is None:
+        return "unknown", ["The metrics hold no row for the network."]
+    where = _test_place(found)
+    scored = metrics.get("targets_scored", 0)
+    middle = "Its AUROC is" if scored == 1 else f"The median AUROC over {count(scored, 'target')} is"
+    first = (
+        f"{middle} {number(network.get('median_auroc'))}{_interval(network.get('median_auroc_ci'))} and "
+        f"{'its' if scored == 1 else 'the median'} AUPRC {number(network.get('median_auprc'))}"
+        f"{_interval(network.get('median_auprc_ci'))}, on {count(metrics.get('n_windows', 0), 'test window')} {where}."
+    )
+    if not others:
+        return "unknown", [first, "No baseline was run beside it, so it is not known whether a simpler rule does as well."]
+    best = others[0]
+    wins, compared = _wins(found.table, best["name"])
+    said = (
+        f"The best simple rule, {best.get('label') or best['name']}, reaches {number(best.get('median_auroc'))} "
+        f"and {number(best.get('median_auprc'))}"
+    )
+    gain = _known(network.get("median_auprc")) - _known(best.get("median_auprc"))
+    if compared:
+        share = wins / compared
+        verdict = "good" if share >= 0.6 and gain > 0 else "bad" if share <= 0.4 and gain < 0 else "even"
+        said += f"; by AUPRC the network is ahead of it for {wins:,} of {count(compared, 'target')}."
+    else:
+        verdict = "good" if gain > 0.01 else "bad" if gain < -0.01 else "even"
+        said += "."
+    said += {
+        "good": " So it has learned more from the sequence than composition and short words tell.",
+        "even": " So it is not clearly better than that: prefer the simple rule until it is.",
+        "bad": " So it does worse than that: do not use this network in its place.",
+    }[verdict]
+    return verdict, [first, said]
+
+
+def _wins(table, baseline: str) -> tuple[int, int]:
+    """Count the targets whose AUPRC is higher under the network, and those that both models have."""
+    if table is None or not {"target", "model", "auprc"} <= set(table.columns):
+        return 0, 0
+    wide = table.pivot_table(index="target", columns="model", values="auprc", aggfunc="first")
+    if "network" not in wide or baseline not in wide:
+        return 0, 0
+    both = wide[["network", baseline]].dropna()
+    return int((both["network"] > both[baseline]).sum()), len(both)
+
+
+def caveats(found: Inputs) -> list[str]:
+    """List what weakens the numbers of this run, each in a sentence."""
+    card, metrics = found.card, found.metrics or {}
+    split = card.get("split") or {}
+    said = []
+    if metrics.get("random_split") or split.get("random"):
+        said.append(
+            "The split is random over windows: neighbouring and overlapping windows stand on both sides, so every "
+            "number here is too good. Split by chromosome to know how the network does on DNA it has not seen."
+        )
+    missing = metrics.get("targets_without_positives") or []
+    few = metrics.get("targets_below_min_positives") or []
+    if missing:
+        said.append(f"{count(len(missing), 'target has', 'targets have')} no positive test window and no score: {listing(missing, 5)}.")
+    if few:
+        stay = "and stays" if len(few) == 1 else "and stay"
+        said.append(
+            f"{count(len(few), 'target has', 'targets have')} fewer than {metrics.get('min_positives', 10)} positive test "
+            f"windows {stay} out of the medians: {listing(few, 5)}."
+        )
+    network, _ = models_of(metrics) if metrics else (None, [])
+    if network and _known(network.get("ece"), 0.0) > 0.05:
+        said.append(
+            f"The probabilities are off by {network['ece']:.2f} on average (expected calibration error): "
+            "trust the ranking, not the value."
+        )
+    if found.metrics and found.metrics.get("split") not in (None, "test"):
+        said.append(f"The numbers are of the {found.metrics['split']} split, not of the test split.")
+    return said
+
+
+def _score_tiles(metrics: dict) -> list[Tile]:
+    network, others = models_of(metrics)
+    if network is None:
+        return []
+    best = others[0] if others else None
+    tiles = []
+    for key, label in (("median_auroc", "AUROC"), ("median_auprc", "AUPRC")):
+        note = f"{best.get('label') or best['name']}: {number(best.get(key))}" if best else ""
+        median = "median " if metrics.get("targets_scored", 0) != 1 else ""
+        tiles.append(Tile(number(network.get(key)), median + label, note))
+    return tiles
+
+
+def _size_tiles(card: dict) -> list[Tile]:
+    split = card.get("split") or {}
+    windows = {part: windows_of(split, part) for part in ("train", "valid", "test")}
+    tiles = []
+    if any(windows.values()):
+        tiles.append(Tile(f"{windows['train']:,}", "training windows", f"test: {windows['test']:,}"))
+    if (card.get("model") or {}).get("parameters"):
+        value = int(card["model"]["parameters"])
+        text = f"{value / 1e6:.1f} M" if value >= 1e6 else f"{value:,}"
+        tiles.append(Tile(text, "weights", f"window {card.get('window', 0):,} bp"))
+    return tiles
+
+
+def windows_of(split: dict, part: str) -> int:
+    """Return how many windows a card's split summary gives for train, valid or test; 0 when it does not say."""
+    summary = split.get(part)
+    if isinstance(summary, dict):
+        summary = summary.get("n", summary.get("windows", summary.get("n_windows", 0)))
+    return int(summary) if isinstance(summary, (int, float)) else 0
+
+
+def _categories(targets: list[dict]) -> list[str]:
+    names: dict[str, int] = {}
+    for target in targets:
+        label = target.get("category") or target.get("assay") or "uncategorised"
+        names[label] = names.get(label, 0) + 1
+    ordered = sorted(names.items(), key=lambda item: -item[1])
+    return [f"{n:,} {label}" for label, n in ordered] if len(ordered) > 1 else [f"category {ordered[0][0]}"] if ordered else []
+
+
+def _test_place(found: Inputs) -> str:
+    split = found.card.get("split") or {}
+    summary = split.get("test") if isinstance(split.get("test"), dict) else {}
+    contigs = summary.get("chroms") or summary.get("contigs") or []
+    if contigs and not split.get("random"):
+        return f"of {listing(contigs, 4)}, which it never saw"
+    return "chosen at random" if split.get("random") else "kept apart from training"
+
+
+def _interval(ci) -> str:
+    if not ci or len(ci) != 2 or any(value is None or value != value for value in ci):
+        return ""
+    return f" (95 % interval {ci[0]:.3f}–{ci[1]:.3f})"
+
+
+def _known(value, otherwise: float = -np.inf) -> float:
+    return otherwise if value is None or value != value else float(value)

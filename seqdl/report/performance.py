@@ -1,0 +1,190 @@
+"""Sections on how well the network does: curves by category, a row per target, calibration."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqdl.plot.style import MODEL_LABELS, figure_uri
+from seqdl.report.blocks import Cell, Missing, Picture, Section, Table, count, listing, number
+from seqdl.report.inputs import Inputs
+from seqdl.report.overview import models_of
+
+
+def performance_section(found: Inputs) -> Section:
+    """Show medians by category and ROC and precision-recall curves, the baselines beside the network.
+
+    Parameters
+    ----------
+    found : Inputs
+
+    Returns
+    -------
+    Section
+    """
+    title = "How well it does"
+    if found.metrics is None:
+        return Section("performance", title, "", [not_evaluated(found)], "Performance")
+    network, others = models_of(found.metrics)
+    blocks: list = [_category_table(found.metrics)]
+    blocks += _curves(found)
+    reading = ""
+    if network is not None and others:
+        best = others[0]
+        reading = (
+            "AUROC is the chance that a window with the target ranks above one without it; AUPRC also asks how pure the "
+            f"top of the ranking is, so it shows more when positives are rare. The bar to clear is "
+            f"{best.get('label') or best['name']}, trained and tested on the same windows."
+        )
+    return Section("performance", title, reading, blocks, "Performance")
+
+
+def not_evaluated(found: Inputs) -> Missing:
+    """Name the command that makes the metrics."""
+    return Missing(
+        "The run has not been evaluated: there is no metrics.json in its folder. This makes it, baselines included:",
+        f"seqdl evaluate --run {found.folder} --data {found.dataset_name}",
+    )
+
+
+def label_of(model: dict | str) -> str:
+    """Return a model's name for a reader."""
+    if isinstance(model, dict):
+        return str(model.get("label") or MODEL_LABELS.get(model["name"], model["name"]))
+    return MODEL_LABELS.get(model, model)
+
+
+def _category_table(metrics: dict) -> Table:
+    """One row a category; the network with interval and picture, each baseline's value beside it."""
+    network, others = models_of(metrics)
+    models = ([network] if network else []) + others
+    categories = list(dict.fromkeys(name for model in models for name in (model.get("by_category") or {})))
+    rows = []
+    for category in [*(categories if len(categories) > 1 else []), None]:
+        sources = [model if category is None else (model.get("by_category") or {}).get(category) or {} for model in models]
+        targets = next((item["n_targets"] for item in sources if "n_targets" in item), metrics.get("targets_scored"))
+        cells = [Cell(category or "all targets"), Cell(number(targets), targets)]
+        for key in ("median_auroc", "median_auprc"):
+            known = [item.get(key) for item in sources[1:]]
+            cells.append(_score_cell(sources[0], key, max((v for v in known if v is not None), default=None)))
+            cells += [Cell(number(value), -1.0 if value is None else value) for value in known]
+        rows.append(cells)
+    columns = ["category", "targets"]
+    for name in ("AUROC", "AUPRC"):
+        columns += [f"{name}, {label_of(models[0])}", *(label_of(model) for model in models[1:])]
+    numeric = (1, *(i for i in range(3, len(columns)) if i != 3 + len(others)))
+    return Table(
+        tuple(columns), rows,
+        "Medians over the targets with enough positive test windows. Dot and whisker: the network with its 95 % bootstrap "
+        "interval; vermilion tick: the best baseline. AUROC is drawn from 0.5 to 1, AUPRC from 0 to 1.", numeric, shown=60,
+    )  # fmt: skip
+
+
+def _score_cell(source: dict, key: str, baseline: float | None) -> Cell:
+    low, high = source.get(f"{key}_ci") or (None, None)
+    return _scored(source.get(key), low, high, baseline, 0.5 if "auroc" in key else 0.0)
+
+
+def _scored(value, low, high, baseline, floor: float) -> Cell:
+    value, low, high, baseline = (np.nan if item is None else float(item) for item in (value, low, high, baseline))
+    text = number(value) + (f" ({low:.2f}–{high:.2f})" if low == low and high == high else "")
+    scale = [float(np.clip((item - floor) / (1 - floor), 0, 1)) for item in (low, value, high, baseline)]
+    return Cell(text, value if value == value else -1.0, tuple(scale) if value == value else None)
+
+
+def target_section(found: Inputs) -> Section:
+    """Show one row per target: positives, AUROC and AUPRC with intervals, the best baseline's beside.
+
+    Parameters
+    ----------
+    found : Inputs
+
+    Returns
+    -------
+    Section
+    """
+    title = "Target by target"
+    if found.table is None or found.metrics is None:
+        return Section("targets", title, "", [not_evaluated(found)], "Targets")
+    network, others = models_of(found.metrics)
+    best = others[0] if others else None
+    table = found.table
+    mine = table[table["model"] == "network"].set_index("target")
+    theirs = table[table["model"] == best["name"]].set_index("target") if best else mine.iloc[:0]
+    rows = []
+    for target, row in mine.sort_values("auprc", ascending=False, na_position="last").iterrows():
+        other = theirs.loc[target] if target in theirs.index else {}
+        base = {key: other.get(key) if len(other) else None for key in ("auroc", "auprc")}
+        gain = row["auprc"] - base["auprc"] if base["auprc"] is not None else np.nan
+        rows.append([
+            Cell(str(target)), Cell(_word(row.get("cell"))), Cell(_word(row.get("category"))),
+            Cell(f"{int(row['positives']):,}", int(row["positives"])),
+            _scored(row["auroc"], row.get("auroc_lo"), row.get("auroc_hi"), base["auroc"], 0.5),
+            _scored(row["auprc"], row.get("auprc_lo"), row.get("auprc_hi"), base["auprc"], 0.0),
+            Cell(number(row.get("base_rate"), 4), row.get("base_rate")),
+            Cell("–" if gain != gain else f"{gain:+.3f}", gain if gain == gain else -9.0),
+        ])  # fmt: skip
+    name = label_of(best) if best else "baseline"
+    columns = ("target", "cell", "category", "positives", "AUROC", "AUPRC", "guessing", "AUPRC gain")
+    keep = [i for i in range(len(columns)) if i not in (1, 2) or any(row[i].text not in ("", "–") for row in rows)]
+    numeric = tuple(place for place, i in enumerate(keep) if i in (3, 6, 7))
+    help = {
+        "positives": "test windows that carry the target", "guessing": "share of positives: the AUPRC of a guess",
+        "AUPRC gain": f"AUPRC of the network minus that of {name}",
+        "AUROC": f"blue: the network with its 95 % interval; vermilion: {name}; the scale runs from 0.5 to 1",
+        "AUPRC": f"blue: the network with its 95 % interval; vermilion: {name}; the scale runs from 0 to 1",
+    }
+    block = Table(
+        tuple(columns[i] for i in keep), [[row[i] for i in keep] for row in rows],
+        f"Click a heading to sort. Blue dot and whisker: the network with its 95 % interval. Vermilion tick: {name}.",
+        numeric=numeric, help=help,
+    )  # fmt: skip
+    scored = mine.dropna(subset=["auprc"])
+    reading = ""
+    if len(scored) > 1:
+        ordered = scored.sort_values("auprc", ascending=False).index
+        weak = [str(target) for target in scored[scored["auroc"] < 0.6].index]
+        reading = f"It does best on {listing(ordered[:3])} by AUPRC."
+        if weak:
+            reading += f" {count(len(weak), 'target')} stay near chance (AUROC below 0.6): {listing(weak, 4)}."
+    return Section("targets", title, reading, [block], "Targets")
+
+
+def calibration_section(found: Inputs) -> Section:
+    """Show how often a prediction comes true, and say whether the probabilities can be read as such.
+
+    Parameters
+    ----------
+    found : Inputs
+
+    Returns
+    -------
+    Section
+    """
+    title = "Can the probabilities be believed?"
+    if found.calibration is None:
+        return Section("calibration", title, "", [not_evaluated(found)], "Calibration")
+    from seqdl.plot.evaluation import plot_calibration
+
+    network, _ = models_of(found.metrics or {})
+    error = (network or {}).get("ece")
+    reading = "On the diagonal, of the windows predicted with 0.3 thirty in a hundred carry the target."
+    if error is not None:
+        said = "close to what happens" if error <= 0.02 else "usable with care" if error <= 0.05 else "off"
+        reading += f" The expected calibration error is {error:.4f}: the probabilities are {said}."
+    mine = found.calibration[found.calibration["model"] == "network"].dropna(subset=["mean_predicted"])
+    alt = "Calibration: " + "; ".join(
+        f"predicted {row.mean_predicted:.2f}, observed {row.observed:.2f}" for row in mine.itertuples()
+    )
+    picture = Picture(
+        figure_uri(plot_calibration(found.calibration)), alt,
+        "Predicted probability against the share that carries the target, all targets together; dashed: perfect.",
+    )  # fmt: skip
+    return Section("calibration", title, reading, [picture], "Calibration")
+
+
+def _word(value) -> str:
+    return "" if value is None or value != value else str(value)
+
+
+def _curves(found: Inputs) -> list:
+    return []

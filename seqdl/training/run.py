@@ -1,0 +1,290 @@
+"""`Run`: a folder that says what it is. The model, its card, its configuration, history and metrics.
+
+The card (format "seqdl-run", version 1) stands in `card.json` and inside `model.keras`, so a model
+that travels alone still knows its alphabet, window, targets and genome.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import platform
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from seqdl.data.dataset import SPLITS, TARGET_COLUMNS, Dataset
+from seqdl.encoding import ALPHABET
+from seqdl.errors import InputError
+from seqdl.files import require_file, sha256, suggest, write_text
+from seqdl.version import __version__
+
+FORMAT, VERSION = "seqdl-run", 1
+MODEL, CARD, CONFIG, HISTORY, METRICS = "model.keras", "card.json", "config.json", "history.csv", "metrics.json"
+CHECKPOINT = "checkpoint.h5"
+_PACKAGES = ("tensorflow", "keras", "jax", "torch", "numpy", "h5py", "pyfaidx", "pybedtools")
+
+
+def packages() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def make_card(data: Dataset, model: dict, training: dict, strand_average: bool) -> dict:
+    """Describe a trained model: everything that must hold for its numbers to mean something.
+
+    Parameters
+    ----------
+    data : Dataset
+        What it was trained on.
+    model : dict
+        name, preset, parameters, overrides.
+    training : dict
+        The resolved configuration and how the training went.
+    strand_average : bool
+        Whether predictions are averaged over both strands.
+
+    Returns
+    -------
+    card : dict
+        JSON-ready.
+    """
+    table = data.targets
+    split = {"kind": data.split_kind, "random": data.random_split}
+    for number, name in enumerate(SPLITS):
+        rows = data.split == number
+        chroms = sorted(set(data.chroms[rows]) - {""}) if data.kind == "genome" else []
+        split[name] = {"windows": int(rows.sum()), "contigs": chroms}
+    contigs = data.contigs
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "seqdl": __version__,
+        "packages": packages(),
+        "model": model,
+        "alphabet": ALPHABET,
+        "n_policy": "zeros",
+        "window": data.window,
+        "bin": data.bin,
+        "anchor": data.window // 2,
+        "input_shape": [data.window, 4],
+        "output": {"kind": "probability", "layer": "probabilities", "logit_layer": "logits"},
+        "targets": [{c: row[c] for c in TARGET_COLUMNS} for row in table.to_dict("records")],
+        "genome": {
+            "name": data.genome_name,
+            "checksum": data.genome_checksum,
+            "contigs": {
+                n: {"length": int(length), "md5": m}
+                for n, length, m in zip(contigs.names, contigs.lengths, contigs.md5, strict=True)
+            },
+        },
+        "split": split,
+        "strand_average": strand_average,
+        "dataset": {
+            "path": str(data.path.resolve()), "sha256": sha256(data.path), "windows": data.n,
+            "genome_path": data.provenance.get("genome_path", ""),
+        },
+        "training": training,
+        "metrics": {},
+    }  # fmt: skip
+
+
+def read_history(path: str | Path) -> list[dict[str, float]]:
+    """Read a history file: one dict an epoch."""
+    import csv
+
+    with open(path, newline="", encoding="utf-8") as handle:
+        return [{k: float(v) for k, v in row.items() if v not in ("", None)} for row in csv.DictReader(handle)]
+
+
+class Run:
+    """A trained model with its card; open it with `Run.open`.
+
+    Attributes
+    ----------
+    path : Path
+        The run's folder (or the model file, when only that was given).
+    card : dict
+        See `make_card`.
+    """
+
+    def __init__(self, path: Path, card: dict, model_file: Path) -> None:
+        self.path, self.card, self._model_file = path, card, model_file
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Open a run folder, or a `model.keras` file that travels alone.
+
+        Parameters
+        ----------
+        path : path
+
+        Raises
+        ------
+        InputError
+            If it is no run, is unfinished, damaged, or of a newer version.
+        """
+        path = Path(path).expanduser()
+        if not path.exists():
+            siblings = [p.name for p in path.parent.iterdir() if p.is_dir()] if path.parent.is_dir() else []
+            raise InputError(f"There is no run at {path}.{suggest(path.name, siblings)}")
+        if path.is_file():
+            from seqdl.models.load import read_card
+
+            card, model_file = read_card(path), path
+            if card is None:
+                raise InputError(f"{path} carries no seqdl card, so its window and targets are unknown. Give a run folder.")
+        else:
+            model_file = path / MODEL
+            if not model_file.exists():
+                unfinished = " Its training was cut off: go on with `seqdl train --resume`." if (path / CHECKPOINT).exists() else ""
+                raise InputError(f"{path} is no finished run: it has no {MODEL}.{unfinished}")
+            card = _read_json(path / CARD, "run card")
+        if card.get("format") != FORMAT:
+            raise InputError(f"The card of {path} is not a seqdl run card (format {card.get('format')!r}).")
+        if card["version"] > VERSION:
+            raise InputError(
+                f"{path} has card version {card['version']}; this seqdl reads up to {VERSION}. Upgrade: pip install -U seqdl"
+            )
+        return cls(path, card, model_file)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r}, {self.card['model']['name']}, {len(self.target_names)} targets)"
+
+    @property
+    def folder(self) -> Path:
+        """Where results of this run are written."""
+        return self.path if self.path.is_dir() else self.path.parent
+
+    @property
+    def window(self) -> int:
+        """Input length, bases."""
+        return int(self.card["window"])
+
+    @property
+    def bin(self) -> int:
+        """Labelled central stretch, bases."""
+        return int(self.card["bin"])
+
+    @property
+    def anchor(self) -> int:
+        """Index in the window of a scored variant's first base."""
+        return int(self.card["anchor"])
+
+    @property
+    def n_policy(self) -> str:
+        """What an unknown base is to the model."""
+        return self.card["n_policy"]
+
+    @property
+    def strand_average(self) -> bool:
+        """Whether predictions are averaged over both strands unless told otherwise."""
+        return bool(self.card["strand_average"])
+
+    @property
+    def random_split(self) -> bool:
+        """Whether the run was trained on windows split at random, which leaks."""
+        return bool(self.card["split"]["random"])
+
+    @property
+    def target_names(self) -> list[str]:
+        """Names of the outputs, in order."""
+        return [t["name"] for t in self.card["targets"]]
+
+    @property
+    def targets(self):
+        """The target table: a pandas DataFrame, one row an output."""
+        import pandas as pd
+
+        return pd.DataFrame(self.card["targets"], columns=list(TARGET_COLUMNS))
+
+    @cached_property
+    def model(self):
+        """The Keras model, opened in safe mode: (batch, window, 4) float32 to (batch, targets)."""
+        from seqdl.models.load import load_model_file
+
+        model = load_model_file(self._model_file)
+        expected = (None, *self.card["input_shape"]), (None, len(self.card["targets"]))
+        if (model.input_shape, model.output_shape) != expected:
+            raise InputError(
+                f"The model in {self._model_file} takes {model.input_shape} and gives {model.output_shape}, but its card "
+                f"says {expected[0]} and {expected[1]}: model and card do not belong together."
+            )
+        return model
+
+    def check_genome(self, genome, allow_mismatch: bool = False) -> str:
+        """Refuse a genome that is not the one this run was trained on.
+
+        Parameters
+        ----------
+        genome : Genome
+            What shall be read from. It may have more or fewer contigs than the training genome; those
+            in common must have the same bases.
+        allow_mismatch : bool
+            Say yes all the same (flag ``--allow-genome-mismatch``).
+
+        Returns
+        -------
+        note : str
+            One sentence on what was found.
+
+        Raises
+        ------
+        InputError
+            Naming the contigs that differ.
+        """
+        known = self.card["genome"]["contigs"]
+        if not known:
+            return "The run was trained on sequences without a genome, so the genome is not checked."
+        if genome.checksum == self.card["genome"]["checksum"]:
+            return f"The genome is the run's own ({genome.name})."
+        shared = [name for name in known if name in genome]
+        differ = [name for name in shared if genome.md5[name] != known[name]["md5"]]
+        flag = "If that is meant (another assembly or species), pass --allow-genome-mismatch."
+        if not shared:
+            reason = (
+                f"The genome {genome.name} shares no contig name with the run's genome {self.card['genome']['name']}: "
+                f"{', '.join(genome.names[:3])}, … against {', '.join(list(known)[:3])}, …. {flag}"
+            )
+        elif differ:
+            first = differ[0]
+            reason = (
+                f"The genome {genome.name} is not the one this run was trained on ({self.card['genome']['name']}): "
+                f"{len(differ)} of {len(shared)} contigs with the same name have other bases, first {first} "
+                f"({genome.lengths[first]:,} bp here, {known[first]['length']:,} bp in training). {flag}"
+            )
+        else:
+            return f"{len(shared)} of the genome's {len(genome.names)} contigs are the run's own; the others are new to it."
+        if not allow_mismatch:
+            raise InputError(reason)
+        return reason
+
+    def history(self) -> list[dict[str, float]]:
+        """Return the training history, one dict an epoch; empty if there is none."""
+        file = self.folder / HISTORY
+        return read_history(file) if file.exists() else []
+
+    def metrics(self) -> dict | None:
+        """Return what `evaluate` found, or None before it was run."""
+        file = self.folder / METRICS
+        return _read_json(file, "metrics file") if file.exists() else None
+
+    def update_card(self, **entries) -> None:
+        """Add entries to the card, in the folder (the model file keeps the card of its training)."""
+        self.card.update(entries)
+        if self.path.is_dir():
+            write_text(self.path / CARD, json.dumps(self.card, indent=1))
+
+
+def _read_json(path: Path, what: str) -> dict:
+    try:
+        return json.loads(require_file(path, what).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"The {what} {path} is damaged: {error}.") from error
