@@ -23,7 +23,7 @@ _LATE = {
     "inspect_dataset": "seqdl.data.inspect",
     "list_datasets": "seqdl.data.manifests",
     "list_models": "seqdl.models.registry",
-    "predict": "seqdl.predict",
+    "predict": "seqdl.prediction.predict",
     "report": "seqdl.report.build",
     "score_variants": "seqdl.variants.score",
     "simulate": "seqdl.data.simulate",

@@ -35,6 +35,7 @@ bedtools is needed for --exclude and for --negatives background or gc, and for n
 Contig names that differ from the genome's (chr1, 1; chrM, MT; chr1, chrI) are matched, and that is reported;
 for other names give --alias, a table of from<TAB>to.
 """
+_LONG = 300  # letters of a note that are shown; a list of left-out targets can be longer
 INSPECT_EXAMPLES = """\
 Examples:
   seqdl data inspect ds.h5
@@ -48,7 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     verbs = parser.add_subparsers(dest="data_verb", metavar="verb", required=True)
     for name, text, examples, add, run_verb in (
-        ("build", "build a dataset from a genome and peaks, or from sequences", BUILD_EXAMPLES, _add_build, _run_build),
+        (
+            "build",
+            "build a dataset from a genome and peaks, or from sequences",
+            BUILD_EXAMPLES,
+            _add_build,
+            _run_build,
+        ),
         ("inspect", "show what a dataset holds", INSPECT_EXAMPLES, _add_inspect, _run_inspect),
         ("list", fetch.LIST_HELP, fetch.LIST_EXAMPLES, fetch.add_list_arguments, fetch.run_list),
         ("fetch", fetch.FETCH_HELP, fetch.FETCH_EXAMPLES, fetch.add_fetch_arguments, fetch.run_fetch),
@@ -71,41 +78,77 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     source = parser.add_argument_group("what goes in")
     source.add_argument("-g", "--genome", metavar="FASTA", help="genome: FASTA (plain, gzip, bgzip) or 2bit")
     source.add_argument(
-        "-p", "--peaks", nargs="+", metavar="PATH", help="BED, narrowPeak or broadPeak files, or folders of them"
+        "-p",
+        "--peaks",
+        nargs="+",
+        metavar="PATH",
+        help="BED, narrowPeak or broadPeak files, or folders of them",
     )
-    source.add_argument("--targets", metavar="TSV", help="target table: file, name, cell, assay, treatment, category, unit")
-    source.add_argument("--category", default="", help="category of targets of which nothing else says it, such as TF")
-    source.add_argument("--fasta", metavar="FASTA", help="positive sequences of one length, instead of genome and peaks")
+    source.add_argument(
+        "--targets", metavar="TSV", help="target table: file, name, cell, assay, treatment, category, unit"
+    )
+    source.add_argument(
+        "--category", default="", help="category of targets of which nothing else says it, such as TF"
+    )
+    source.add_argument(
+        "--fasta", metavar="FASTA", help="positive sequences of one length, instead of genome and peaks"
+    )
     source.add_argument("--negatives-fasta", metavar="FASTA", help="negative sequences of the same length")
     source.add_argument("--alias", metavar="TSV", help="contig names, from<TAB>to the genome's")
-    source.add_argument("--clip", action="store_true", help="cut peaks at their contig's end instead of stopping")
-    source.add_argument("--min-peaks", type=int, default=1, metavar="N", help="leave out targets with fewer (default: 1)")
+    source.add_argument(
+        "--clip", action="store_true", help="cut peaks at their contig's end instead of stopping"
+    )
+    source.add_argument(
+        "--min-peaks", type=int, default=1, metavar="N", help="leave out targets with fewer (default: 1)"
+    )
     cut = parser.add_argument_group("windows and labels")
     cut.add_argument("--window", type=int, metavar="BP", help="bases that a model sees (default: 1000)")
-    cut.add_argument("--bin", type=int, default=200, metavar="BP", help="labelled bases in its middle (default: 200)")
-    cut.add_argument("--label-rule", default="half", choices=("half", "half-bin", "any", "summit"), help="see below")
-    cut.add_argument("--windows", default="all", choices=("all", "labelled"), help="bins to keep (default: all)")
-    cut.add_argument("--exclude", metavar="BED", help="leave out windows that touch these regions")
-    cut.add_argument("--max-n", type=float, default=0.5, metavar="SHARE", help="most N in a window (default: 0.5)")
     cut.add_argument(
-        "--min-positives", type=int, default=1, metavar="N", help="leave out targets with fewer labelled windows (default: 1)"
+        "--bin", type=int, default=200, metavar="BP", help="labelled bases in its middle (default: 200)"
+    )
+    cut.add_argument(
+        "--label-rule", default="half", choices=("half", "half-bin", "any", "summit"), help="see below"
+    )
+    cut.add_argument(
+        "--windows", default="all", choices=("all", "labelled"), help="bins to keep (default: all)"
+    )
+    cut.add_argument("--exclude", metavar="BED", help="leave out windows that touch these regions")
+    cut.add_argument(
+        "--max-n", type=float, default=0.5, metavar="SHARE", help="most N in a window (default: 0.5)"
+    )
+    cut.add_argument(
+        "--min-positives",
+        type=int,
+        default=1,
+        metavar="N",
+        help="leave out targets with fewer labelled windows (default: 1)",
     )
     cut.add_argument(
         "-n", "--negatives", default="none", choices=("none", "background", "gc", "shuffle"),
         help="with labelled windows: add bins without peaks, such bins matched in GC, or shuffled positives",
     )  # fmt: skip
     cut.add_argument(
-        "--negative-ratio", type=float, default=1.0, metavar="X", help="negatives a positive, in each split (default: 1)"
+        "--negative-ratio",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="negatives a positive, in each split (default: 1)",
     )
     split = parser.add_argument_group("split (one way)")
     split.add_argument("--test-chroms", metavar="A,B", help="chromosomes to test on; those in no list train")
     split.add_argument("--valid-chroms", metavar="A,B", help="chromosomes to validate on")
     split.add_argument(
-        "--test-regions", metavar="WHERE", help="chrom:start-end (0-based, half-open), contigs or BED files, with commas"
+        "--test-regions",
+        metavar="WHERE",
+        help="chrom:start-end (0-based, half-open), contigs or BED files, with commas",
     )
     split.add_argument("--valid-regions", metavar="WHERE", help="the same, to validate on")
-    split.add_argument("-fl", "--folds", metavar="JSON", help='{"train": [...], "valid": [...], "test": [...]}')
-    split.add_argument("--group-by", metavar="REGEX", help="with --fasta: group in a header; groups are never cut")
+    split.add_argument(
+        "-fl", "--folds", metavar="JSON", help='{"train": [...], "valid": [...], "test": [...]}'
+    )
+    split.add_argument(
+        "--group-by", metavar="REGEX", help="with --fasta: group in a header; groups are never cut"
+    )
     split.add_argument(
         "--random-split", nargs="?", const="0.1,0.1", metavar="VALID,TEST",
         help="at random over windows, by shares (0.1,0.1); stamped on every result, since neighbours leak",
@@ -115,20 +158,17 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_build(args: argparse.Namespace) -> int:
+    from inspect import signature
+
     from seqdl.data.build import build_dataset
     from seqdl.progress import say
 
-    report = build_dataset(
-        args.genome, args.peaks, args.window, args.bin, args.out, targets=args.targets, fasta=args.fasta,
-        negatives_fasta=args.negatives_fasta, test_chroms=args.test_chroms, valid_chroms=args.valid_chroms,
-        test_regions=args.test_regions, valid_regions=args.valid_regions, folds=args.folds,
-        random_split=args.random_split, group_by=args.group_by, windows=args.windows, negatives=args.negatives,
-        negative_ratio=args.negative_ratio, exclude=args.exclude, label_rule=args.label_rule, min_peaks=args.min_peaks,
-        min_positives=args.min_positives, max_n=args.max_n, clip=args.clip, alias=args.alias, category=args.category,
-        seed=args.seed,
-    )  # fmt: skip
+    # Every flag has its argument's name.
+    given = {k: v for k, v in vars(args).items() if k in signature(build_dataset).parameters}
+    report = build_dataset(**given)
     for note in report.notes:
-        say(note)
+        whole = f" … (whole: seqdl data inspect {args.out})"
+        say(note if len(note) <= _LONG else note[:_LONG].rsplit(", ", 1)[0] + whole)
     print(report.summary())
     return 0
 

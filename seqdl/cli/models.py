@@ -18,7 +18,9 @@ _WIDTH = 100
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `list` and `show`."""
     verbs = parser.add_subparsers(dest="action", metavar="{list,show}", required=True)
-    verbs.add_parser("list", help="every network with its presets", description="List every network with its presets.")
+    verbs.add_parser(
+        "list", help="every network with its presets", description="List every network with its presets."
+    )
     show = verbs.add_parser(
         "show",
         help="one network: paper, presets, layers",
@@ -55,7 +57,14 @@ def _print_list(entries) -> None:
         for preset in entry.presets:
             at = f"{preset.window:,} bp, {preset.n_targets:,} targets"
             rows.append(
-                (entry.name, preset.name, f"{preset.parameters:,}", at, f"{preset.min_window} bp", preset.summary)
+                (
+                    entry.name,
+                    preset.name,
+                    f"{preset.parameters:,}",
+                    at,
+                    f"{preset.min_window} bp",
+                    preset.summary,
+                )
             )
     _print_table(rows, right={2, 4})
 
@@ -85,5 +94,8 @@ def _print_layers(model, title: str) -> None:
 def _print_table(rows: list[tuple[str, ...]], right: set[int]) -> None:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
-        cells = [cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            cell.rjust(w) if i in right else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
         print("  ".join(cells).rstrip())

@@ -30,12 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lengths",
         choices=("error", "centre", "tile"),
         default="error",
-        help="sequences of another length than the window: refuse them (default), take their middle, or cover "
-        "them with windows every --step bases; shorter ones are padded with N and flagged",
+        help="sequences of another length than the window: refuse them (default), take their middle, or "
+        "cover them with windows every --step bases; shorter ones are padded with N and flagged",
     )
-    parser.add_argument("--step", type=int, help="bases between windows with --lengths tile (default: the window)")
+    parser.add_argument(
+        "--step", type=int, help="bases between windows with --lengths tile (default: the window)"
+    )
     parser.add_argument("--alias", help="table of contig names, lines of from<TAB>to")
-    parser.add_argument("--clip", action="store_true", help="cut regions at their contig's end instead of refusing them")
+    parser.add_argument(
+        "--clip", action="store_true", help="cut regions at their contig's end instead of refusing them"
+    )
     parser.add_argument("--batch-size", type=int, default=256, help="windows in a batch (default: 256)")
     parser.add_argument(
         "--strand-average",
@@ -59,7 +63,8 @@ def run(args: argparse.Namespace) -> int:
     import time
     import warnings
 
-    from seqdl.predict import BFLOAT16_NOTE, predict
+    from seqdl.prediction.predict import predict
+    from seqdl.prediction.predictor import BFLOAT16_NOTE
     from seqdl.progress import duration, say
 
     if args.precision == "bfloat16":

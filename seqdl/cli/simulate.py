@@ -10,7 +10,7 @@ Examples:
   seqdl data simulate --out sim/
   seqdl data simulate --out sim/ --seed 7 --contig-length 1000000 --n-variants 1000
 
-Written: genome.fa, peaks/*.narrowPeak, targets.tsv, variants.vcf.gz and regions.bed, as an experiment would
+Written: genome.fa, peaks/*.narrowPeak, targets.tsv, variants.vcf.gz, regions.bed and exclude.bed, as an experiment would
 give them; truth.json, truth_sites.tsv and truth_variants.tsv say what is really there. The last contig is
 meant for testing, the one before it for validation. The same arguments write the same bytes.
 """
@@ -44,14 +44,11 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     truth = made.truth
     print(f"Simulated {args.n_contigs} contigs of {args.contig_length:,} bp in {made.folder}:")
-    print(f"  {made.genome.name}, {made.variants.name} ({truth['records']:,} records), {made.regions.name}, {made.targets.name}")
+    print(f"  {made.genome.name}, {made.variants.name} ({truth['records']:,} records), {made.regions.name}, {made.exclude.name}, {made.targets.name}")
     for factor in truth["factors"]:
         name = factor["name"]
-        print(f"  {made.peaks.name}/{name}.narrowPeak  {truth['peaks'][name]:>6,} peaks; {name} {factor['says']}{_partner(factor)}")
+        print(f"  {made.peaks.name}/{name}.narrowPeak  {truth['peaks'][name]:>6,} peaks; {name} {factor['says']}")
     print(f"Truth: {made.truth_file.name}, {made.sites_file.name}, {made.variants_file.name}.")
     print(f"Test contig {','.join(made.test_contigs)}, validation contig {','.join(made.valid_contigs)}.")
     return 0
 
-
-def _partner(factor: dict) -> str:
-    return f" (partner {factor['partner']})" if factor["partner"] else ""

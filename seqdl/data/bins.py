@@ -76,7 +76,9 @@ def tile(lengths: Sequence[int], bin: int) -> Tiling:
     return Tiling(contig_ids, starts, first, bin)
 
 
-def label_pairs(tiling: Tiling, peaks: Peaks, n_targets: int, rule: str = "half") -> tuple[np.ndarray, np.ndarray]:
+def label_pairs(
+    tiling: Tiling, peaks: Peaks, n_targets: int, rule: str = "half"
+) -> tuple[np.ndarray, np.ndarray]:
     """Find which bins carry which label.
 
     Parameters

@@ -14,7 +14,14 @@ from seqdl.data.build_report import BuildReport, finish, provenance
 from seqdl.data.dataset import Contigs, Sequences
 from seqdl.data.splits import DROPPED, require_all_splits
 from seqdl.data.targets import collect_targets, read_peaks
-from seqdl.data.windows import Grid, choose_split, draw_negatives, known_windows, lay_grid, targets_with_labels
+from seqdl.data.windows import (
+    Grid,
+    choose_split,
+    draw_negatives,
+    known_windows,
+    lay_grid,
+    targets_with_labels,
+)
 from seqdl.errors import InputError
 
 WINDOWS = ("all", "labelled")
@@ -124,12 +131,15 @@ def build_dataset(
         from seqdl.data.build_sequences import build_from_fasta
 
         _refuse(
-            "sequences (`fasta`) take no", genome=genome, peaks=peaks, targets=targets, exclude=exclude, folds=folds,
-            test_chroms=test_chroms, valid_chroms=valid_chroms, test_regions=test_regions, valid_regions=valid_regions,
+            "sequences (`fasta`) take no",
+            genome=genome, peaks=peaks, targets=targets, exclude=exclude, folds=folds,
+            test_chroms=test_chroms, valid_chroms=valid_chroms,
+            test_regions=test_regions, valid_regions=valid_regions,
         )  # fmt: skip
         return build_from_fasta(
-            fasta, out, arguments, negatives_fasta=negatives_fasta, window=window, random_split=random_split,
-            group_by=group_by, negatives=negatives, negative_ratio=negative_ratio, category=category, seed=seed, began=began,
+            fasta, out, arguments,
+            negatives_fasta=negatives_fasta, window=window, random_split=random_split, group_by=group_by,
+            negatives=negatives, negative_ratio=negative_ratio, category=category, seed=seed, began=began,
         )  # fmt: skip
     if genome is None:
         raise InputError("A dataset needs a `genome` and `peaks`, or sequences (`fasta`).")
@@ -166,7 +176,9 @@ def build_dataset(
 
     bins, which = label_pairs(grid.tiling, marks, len(kept), label_rule)
     here = usable[bins]
-    kept, counts, bins, which = targets_with_labels(kept, counts, bins[here], which[here], min_positives, notes)
+    kept, counts, bins, which = targets_with_labels(
+        kept, counts, bins[here], which[here], min_positives, notes
+    )
     rows = np.flatnonzero(usable) if windows == "all" else np.unique(bins)
     require_all_splits(split.assignment[rows], split.kind)
     labels, origin = dense_labels(bins, which, rows, len(kept)), np.zeros(len(rows), np.uint8)
@@ -182,11 +194,13 @@ def build_dataset(
         contig_ids, starts = grid.ids[rows], grid.starts[rows]
         if codes is not None:
             stored = _store(grid, codes, contig_ids, starts)
-    lengths = [genome.lengths[n] for n in genome.names]
+    lengths = np.array([genome.lengths[n] for n in genome.names])
+    record = provenance(arguments, notes, kept, [(t.path, n) for t, n in zip(kept, counts, strict=True)])
     return finish(
-        out, began, split.kind, kept, provenance(arguments, notes, kept, list(zip((t.path for t in kept), counts))),
-        window=grid.window, bin=bin, labels=labels, split=split.assignment[rows], contig_ids=contig_ids, starts=starts,
-        origin=origin, contigs=Contigs(genome.names, np.array(lengths), tuple(genome.md5[n] for n in genome.names)),
+        out, began, split.kind, kept, record,
+        window=grid.window, bin=bin, labels=labels, split=split.assignment[rows], origin=origin,
+        contig_ids=contig_ids, starts=starts,
+        contigs=Contigs(genome.names, lengths, tuple(genome.md5[n] for n in genome.names)),
         genome_path=genome.path.resolve() if genome.path else None, genome_name=genome.name,
         genome_checksum=genome.checksum, **stored,
     )  # fmt: skip
@@ -198,7 +212,9 @@ def _store(grid: Grid, codes: np.ndarray, contig_ids: np.ndarray, starts: np.nda
     ids = np.full(len(starts), -1, np.int64)
     ids[-n:] = np.arange(n)
     contigs = grid.genome.names
-    names = [f"shuffled {contigs[c]}:{s}-{s + window}" for c, s in zip(contig_ids[-n:], starts[-n:], strict=True)]
+    names = [
+        f"shuffled {contigs[c]}:{s}-{s + window}" for c, s in zip(contig_ids[-n:], starts[-n:], strict=True)
+    ]
     contig_ids[-n:], starts[-n:] = -1, 0
     return {"sequences": Sequences(codes.ravel(), np.arange(n + 1) * window, names), "sequence_ids": ids}
 

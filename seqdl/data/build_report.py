@@ -51,7 +51,9 @@ class BuildReport(NamedTuple):
         for name in SPLITS:
             lines.append(f"  {name:<5} {self.splits[name]:>10,} windows {self.positives[name]:>10,} labels")
         if self.split_kind == "random":
-            lines.append("  The split is random over windows: every result made from this file is stamped with that.")
+            lines.append(
+                "  The split is random over windows: every result made from this file is stamped with that."
+            )
         return "\n".join(lines)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from seqdl.data import negatives as neg
 from seqdl.data.build_report import BuildReport, finish, provenance
 from seqdl.data.dataset import Sequences
-from seqdl.data.splits import TRAIN, VALID, TEST, groups_from_headers, split_at_random, split_by_groups
+from seqdl.data.splits import TEST, TRAIN, VALID, groups_from_headers, split_at_random, split_by_groups
 from seqdl.data.targets import Target
 from seqdl.errors import InputError
 from seqdl.io.fasta import FastaRecords, read_fasta
@@ -20,7 +20,8 @@ _SHOWN = 3
 
 
 def build_from_fasta(
-    fasta: str | Path, out: str | Path, arguments: Mapping, *, negatives_fasta: str | Path | None, window: int | None,
+    fasta: str | Path, out: str | Path, arguments: Mapping, *,
+    negatives_fasta: str | Path | None, window: int | None,
     random_split: Sequence[float] | str | None, group_by: str | None, negatives: str, negative_ratio: float,
     category: str, seed: int, began: float,
 ) -> BuildReport:  # fmt: skip
@@ -54,16 +55,20 @@ def build_from_fasta(
     """
     if random_split is None and group_by is None:
         raise InputError(
-            "Sequences are split by groups (--group-by, a pattern on their headers) or at random (--random-split): "
+            "Sequences are split by groups (--group-by, a pattern on their headers) or at random "
+            "(--random-split): "
             "say which."
         )
     if (negatives_fasta is None) == (negatives == "none"):
         raise InputError(
-            "Sequences need negatives: a FASTA of them (--negatives-fasta) or shuffled positives (--negatives shuffle), "
+            "Sequences need negatives: a FASTA of them (--negatives-fasta) or shuffled positives "
+            "(--negatives shuffle), "
             "one of the two."
         )
     if negatives not in ("none", "shuffle"):
-        raise InputError(f"Negatives {negatives!r} are drawn from a genome; sequences can be shuffled (shuffle).")
+        raise InputError(
+            f"Negatives {negatives!r} are drawn from a genome; sequences can be shuffled (shuffle)."
+        )
     positive = read_fasta(fasta, "FASTA of positives")
     window = int(positive.lengths[0]) if window is None else window
     parts, files = [_as_rows(positive, window, fasta)], [(Path(fasta), len(positive.names))]
@@ -97,7 +102,9 @@ def build_from_fasta(
     labels = np.repeat(np.array([1, 0], np.uint8), [len(parts[0]), len(parts[1])])[:, None]
     for code, name in ((TRAIN, "train"), (VALID, "valid"), (TEST, "test")):
         if len(np.unique(labels[assignment == code])) == 1:
-            notes.append(f"split: {name} holds only {'positives' if labels[assignment == code][0, 0] else 'negatives'}")
+            notes.append(
+                f"split: {name} holds only {'positives' if labels[assignment == code][0, 0] else 'negatives'}"
+            )
     n = len(labels)
     codes = np.concatenate(parts)
     origin = np.zeros(n, np.uint8)
@@ -117,7 +124,8 @@ def _as_rows(records: FastaRecords, window: int, path: str | Path) -> np.ndarray
     if len(wrong):
         first = ", ".join(f"{records.names[i]} ({records.lengths[i]})" for i in wrong[:_SHOWN])
         raise InputError(
-            f"{path}: all sequences must have {window} bases (the window). {len(wrong):,} of {len(records.names):,} have "
+            f"{path}: all sequences must have {window} bases (the window). {len(wrong):,} of "
+            f"{len(records.names):,} have "
             f"another length, such as {first}. Cut them to one length first."
         )
     return records.codes.reshape(-1, window)
@@ -126,7 +134,9 @@ def _as_rows(records: FastaRecords, window: int, path: str | Path) -> np.ndarray
 def _note_conflicts(positive: np.ndarray, negative: np.ndarray, notes: list[str]) -> None:
     both = {row.tobytes() for row in positive} & {row.tobytes() for row in negative}
     if both:
-        notes.append(f"labels: {len(both):,} sequences are both positive and negative: no model can get them right")
+        notes.append(
+            f"labels: {len(both):,} sequences are both positive and negative: no model can get them right"
+        )
 
 
 def _stem(path: str | Path) -> str:

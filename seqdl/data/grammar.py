@@ -76,9 +76,9 @@ class Factor(NamedTuple):
 
 RULES = {
     "alone": "binds wherever its motif has a strong instance",
-    "needs": "binds where its motif stands within reach of the partner's motif, and nowhere else",
-    "pair": "binds where two instances of its own motif stand within reach of each other",
-    "unless": "binds wherever its motif has a strong instance, unless the partner's motif is within reach",
+    "needs": "binds where its motif stands near the motif of {partner}, and nowhere else",
+    "pair": "binds where two instances of its own motif stand near each other",
+    "unless": "binds wherever its motif has a strong instance, unless the motif of {partner} is near",
 }
 FACTORS = (
     Factor("CTCF", "MA0139.1", 13.0, "alone", "", (0, 0)),
@@ -109,7 +109,7 @@ class Sites(NamedTuple):
     centers : int64 array, shape (n,)
         0-based middle of the factor's own motif, or of its two motifs.
     scores : float32 array, shape (n,)
-        Bits.
+        Bits of its motif; of a pair, of the weaker one.
     own, partner : int64 arrays, shape (n,)
         Start of the factor's motif, and of the motif that it needs (-1 where it needs none).
     """
@@ -241,12 +241,13 @@ def find_sites(codes: np.ndarray, slack: float = 0.0) -> dict[str, Sites]:
     centers = {name: hit.starts + len(_PROBABILITIES[name]) / 2 for name, hit in hits.items()}
     sites = {}
     for factor in FACTORS:
-        own, middle = hits[factor.name], centers[factor.name]
+        own, middle, bits = hits[factor.name], centers[factor.name], hits[factor.name].scores
         keep, partner = np.arange(len(middle)), np.full(len(middle), -1)
         if factor.rule == "pair":
             close = np.diff(middle)
             keep = np.flatnonzero((close >= factor.reach[0]) & (close <= factor.reach[1]))
             partner = own.starts[keep + 1]
+            bits = np.minimum(bits, np.append(bits[1:], np.float32(np.inf)))
             middle = middle + np.append(close, 0) / 2
         elif factor.rule == "needs":
             other = _nearest(middle, centers[factor.partner], factor.reach)
@@ -256,7 +257,7 @@ def find_sites(codes: np.ndarray, slack: float = 0.0) -> dict[str, Sites]:
             keep = np.flatnonzero(_nearest(middle, centers[factor.partner], factor.reach) < 0)
             partner = partner[keep]
         middle = middle[keep].astype(np.int64)
-        sites[factor.name] = Sites(middle, own.scores[keep], own.starts[keep], partner)
+        sites[factor.name] = Sites(middle, bits[keep], own.starts[keep], partner)
     return sites
 
 

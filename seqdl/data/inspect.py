@@ -75,12 +75,21 @@ class InspectReport(NamedTuple):
         ]
         if self.kind == "genome":
             lines.append(
-                f"  genome: {self.genome['name']}, {self.genome['contigs']} contigs, checksum {self.genome['checksum']}"
+                f"  genome: {self.genome['name']}, {self.genome['contigs']} contigs, checksum "
+                f"{self.genome['checksum']}"
             )
         if len(self.origins) > 1:
             lines.append("  origin: " + ", ".join(f"{n:,} {name}" for name, n in self.origins.items()))
-        how = "at random over windows (stamped on every result)" if self.random_split else f"by {self.split_kind}"
-        lines += ["", f"Split {how}:", f"  {'':<6} {'windows':>12} {'with a label':>14} {'labels':>12}  contigs"]
+        how = (
+            "at random over windows (stamped on every result)"
+            if self.random_split
+            else f"by {self.split_kind}"
+        )
+        lines += [
+            "",
+            f"Split {how}:",
+            f"  {'':<6} {'windows':>12} {'with a label':>14} {'labels':>12}  contigs",
+        ]
         for code, name in enumerate(SPLITS):
             contigs = self.contigs[name]
             shown = ", ".join(contigs[:_SHOWN]) + (f", … ({len(contigs)})" if len(contigs) > _SHOWN else "")
@@ -88,12 +97,20 @@ class InspectReport(NamedTuple):
                 f"  {name:<6} {self.splits[name]:>12,} {self.labelled[name]:>14,} "
                 f"{int(self.positives[code].sum()):>12,}  {shown}".rstrip()
             )
-        lines += ["", f"Positives:\n  {'category':<16} {'targets':>8} {'train':>12} {'valid':>12} {'test':>12}"]
+        lines += [
+            "",
+            f"Positives:\n  {'category':<16} {'targets':>8} {'train':>12} {'valid':>12} {'test':>12}",
+        ]
         for name, counts in self.categories.items():
-            lines.append(f"  {name or '(none)':<16} {counts[0]:>8,} " + " ".join(f"{c:>12,}" for c in counts[1:]))
+            lines.append(
+                f"  {name or '(none)':<16} {counts[0]:>8,} " + " ".join(f"{c:>12,}" for c in counts[1:])
+            )
         order = np.argsort(-total, kind="stable")
         wide = max(len(str(n)) for n in self.targets["name"])
-        lines += ["", f"Targets by positive windows:\n  {'':<{wide}} {'train':>12} {'valid':>12} {'test':>12}"]
+        lines += [
+            "",
+            f"Targets by positive windows:\n  {'':<{wide}} {'train':>12} {'valid':>12} {'test':>12}",
+        ]
         some = order if len(order) <= 2 * _SHOWN + 1 else [*order[:_SHOWN], None, *order[-_SHOWN:]]
         for i in some:
             if i is None:
@@ -108,9 +125,15 @@ class InspectReport(NamedTuple):
         built = self.provenance
         if built:
             lines += ["", f"Built with seqdl {built.get('seqdl', '?')} on {built.get('created', '?')}:"]
-            lines += [f"  {k} = {v}" for k, v in built.get("arguments", {}).items()]
+            lines += [f"  {k} = {_short(v)}" for k, v in built.get("arguments", {}).items()]
             lines += [f"  note: {note}" for note in built.get("notes", [])]
         return "\n".join(lines)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value[:_SHOWN])) + (f", … ({len(value)})" if len(value) > _SHOWN else "")
+    return str(value)
 
 
 def inspect_dataset(path: str | Path) -> InspectReport:
@@ -153,14 +176,15 @@ def inspect_dataset(path: str | Path) -> InspectReport:
         mine = (table["category"] == name).to_numpy()
         categories[name] = (int(mine.sum()), *(int(p) for p in positives[:, mine].sum(axis=1)))
     return InspectReport(
-        path=str(path), kind=data.kind, window=data.window, bin=data.bin, n_windows=data.n, n_targets=data.n_targets,
-        split_kind=data.split_kind, random_split=data.random_split,
+        path=str(path), kind=data.kind, window=data.window, bin=data.bin, n_windows=data.n,
+        n_targets=data.n_targets, split_kind=data.split_kind, random_split=data.random_split,
         splits={n: int(windows[c]) for c, n in enumerate(SPLITS)},
         labelled={n: int(labelled[c]) for c, n in enumerate(SPLITS)},
         contigs=contigs, origins={n: int(k) for n, k in zip(ORIGINS, origins, strict=True) if k},
         positives=positives, categories=categories, targets=table,
         without_positives={
-            n: [str(table["name"][i]) for i in np.flatnonzero(positives[c] == 0)] for c, n in enumerate(SPLITS)
+            n: [str(table["name"][i]) for i in np.flatnonzero(positives[c] == 0)]
+            for c, n in enumerate(SPLITS)
         },
         genome={
             "name": data.genome_name, "checksum": data.genome_checksum,

@@ -37,7 +37,8 @@ def require_bedtools(why: str) -> None:
     """
     if shutil.which("bedtools") is None:
         raise MissingDependencyError(
-            f"{why} needs the program bedtools, which is not on the PATH. Install it with: sudo apt-get install "
+            f"{why} needs the program bedtools, which is not on the PATH. Install it with: sudo "
+            "apt-get install "
             f"bedtools (or: conda install -c bioconda bedtools). A build without --exclude, and without "
             f"--negatives background or gc, does not need it."
         )
@@ -75,7 +76,9 @@ def excluded_regions(path: str | Path, genome, alias=None) -> tuple[Regions, lis
         regions = _regions(united)
     notes = names.report.splitlines()
     if placed.unknown or placed.outside:
-        notes.append(f"exclude: {placed.unknown + placed.outside:,} regions lie outside the genome: not needed")
+        notes.append(
+            f"exclude: {placed.unknown + placed.outside:,} regions lie outside the genome: not needed"
+        )
     notes.append(f"exclude: {len(regions.start):,} regions, {int((regions.end - regions.start).sum()):,} bp")
     return regions, notes
 
@@ -102,7 +105,9 @@ def regions_without_peaks(genome, peaks: Peaks) -> Regions:
     with _bedtools() as pybedtools:
         sizes = Path(pybedtools.get_tempdir()) / "contigs.sizes"
         # bedtools sorts by name as text; zero-padded ids keep the genome's order.
-        sizes.write_text("".join(f"{_label(i)}\t{genome.lengths[name]}\n" for i, name in enumerate(genome.names)))
+        sizes.write_text(
+            "".join(f"{_label(i)}\t{genome.lengths[name]}\n" for i, name in enumerate(genome.names))
+        )
         taken = _bed(pybedtools, peaks.contig_ids, peaks.start, peaks.end).sort().merge()
         return _regions(taken.complement(g=str(sizes)))
 
@@ -116,7 +121,9 @@ def how_many(positives: int, ratio: float) -> int:
         If the ratio is not positive.
     """
     if not ratio > 0:
-        raise InputError(f"`negative_ratio` must be a positive number of negatives a positive. Received: {ratio}.")
+        raise InputError(
+            f"`negative_ratio` must be a positive number of negatives a positive. Received: {ratio}."
+        )
     return max(1, round(positives * ratio))
 
 

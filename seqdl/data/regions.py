@@ -94,7 +94,7 @@ def contained(regions: Regions, contig_ids: np.ndarray, start: np.ndarray, end: 
 
 
 def covered(regions: Regions, contig_ids: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Count the bases, int64, of each interval that lie in the regions; the arguments are those of `overlapping`."""
+    """Count the bases, int64, of each interval that lie in the regions; arguments as in `overlapping`."""
     if len(regions.start) == 0:
         return np.zeros(len(start), np.int64)
     region_start, region_end = _axis(*regions)

@@ -73,9 +73,11 @@ class Simulation(NamedTuple):
 
     Attributes
     ----------
-    folder, genome, peaks, targets, variants, regions : Path
-        The folder, and in it the FASTA, the folder of narrowPeak files, the target table, the bgzipped VCF and
-        the regions to explain: ordinary files.
+    folder : Path
+        Where everything is.
+    genome, peaks, targets, variants, regions, exclude : Path
+        The FASTA, the folder of narrowPeak files, the target table, the bgzipped VCF, the regions to explain
+        and the tandem repeats to exclude: ordinary files.
     truth_file, sites_file, variants_file : Path
         The truth as JSON, and as tables of bound sites and of alleles.
     test_contigs, valid_contigs : tuple of str
@@ -90,6 +92,7 @@ class Simulation(NamedTuple):
     targets: Path
     variants: Path
     regions: Path
+    exclude: Path
     truth_file: Path
     sites_file: Path
     variants_file: Path
@@ -314,10 +317,14 @@ def simulate(
         "valid_contigs": [valid],
         "test_contigs": [test],
         "factors": [
-            {**factor._asdict(), "says": RULES[factor.rule], "sites": sum(len(s[factor.name].centers) for s in sites.values()),
-             "probabilities": motif(factor.name).round(4).tolist()}
+            {
+                **factor._asdict(),
+                "says": RULES[factor.rule].format(partner=factor.partner),
+                "sites": sum(len(found[factor.name].centers) for found in sites.values()),
+                "probabilities": motif(factor.name).round(4).tolist(),
+            }
             for factor in FACTORS
-        ],  # fmt: skip
+        ],
     }
     return write_simulation(Path(out), contigs, repeats, sites, peaks, records, truth, np.random.default_rng([seed, 2]))
 

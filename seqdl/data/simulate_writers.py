@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqdl.data.simulate_variants import Allele
 
 REGION = 200  # bp of a region to explain
-REGIONS_PER_FACTOR = 3
+REGIONS_PER_FACTOR = 5
 
 
 def write_simulation(
@@ -62,7 +62,7 @@ def write_simulation(
     truth["peaks"] = {f.name: sum(len(p[f.name].starts) for p in peaks.values()) for f in FACTORS}
     simulation = Simulation(
         folder, folder / "genome.fa", folder / "peaks", folder / "targets.tsv", folder / "variants.vcf.gz",
-        folder / "regions.bed", folder / "truth.json", folder / "truth_sites.tsv", folder / "truth_variants.tsv",
+        folder / "regions.bed", folder / "exclude.bed", folder / "truth.json", folder / "truth_sites.tsv", folder / "truth_variants.tsv",
         tuple(test), tuple(truth["valid_contigs"]), truth,
     )  # fmt: skip
     with atomic_path(simulation.genome) as aside, open(aside, "wb") as handle:
@@ -76,6 +76,8 @@ def write_simulation(
     write_text(simulation.targets, header + "".join(rows))
     _write_vcf(simulation.variants, contigs, records)
     write_text(simulation.regions, "".join(_region_rows(test, contigs, sites, rng)))
+    masked = [(name, start, end) for name in contigs for start, end in sorted(repeats[name].tolist())]
+    write_text(simulation.exclude, "".join(f"{name}\t{start}\t{end}\trepeat\n" for name, start, end in masked))
     write_text(simulation.sites_file, _site_table(sites))
     write_text(simulation.variants_file, _variant_table(records))
     write_text(simulation.truth_file, json.dumps(truth, indent=1) + "\n")

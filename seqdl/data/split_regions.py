@@ -20,7 +20,7 @@ def split_by_regions(
     contig_ids: np.ndarray, starts: np.ndarray, window: int, genome, test: str | Sequence[str] | Path,
     valid: str | Sequence[str] | Path, alias=None,
 ) -> Split:  # fmt: skip
-    """Hold regions out. A window belongs to a region only with all of its bases; one that straddles is dropped.
+    """Hold regions out: a window belongs to one only with all of its bases, and is dropped if it straddles.
 
     Parameters
     ----------
@@ -55,14 +55,15 @@ def split_by_regions(
         i = int(np.argmax(both))
         name = genome.names[regions["valid"].contig_ids[i]]
         raise InputError(
-            f"The valid region {name}:{regions['valid'].start[i]}-{regions['valid'].end[i]} overlaps a test region. "
+            f"The valid region {name}:{regions['valid'].start[i]}-{regions['valid'].end[i]} "
+            "overlaps a test region. "
             f"A base belongs to one split only."
         )
     limits = np.array([genome.lengths[n] for n in genome.names], np.int64)[contig_ids]
     # Beyond a contig's end a window holds N only: what counts is its part inside.
     first, last = np.maximum(starts, 0), np.minimum(starts + window, limits)
     assignment = np.full(len(starts), TRAIN, np.uint8)
-    for code, name in ((VALID, "valid"), (TEST, "test")):
+    for name in ("valid", "test"):
         assignment[overlapping(regions[name], contig_ids, first, last)] = DROPPED
     for code, name in ((VALID, "valid"), (TEST, "test")):
         assignment[contained(regions[name], contig_ids, first, last)] = code

@@ -1,4 +1,4 @@
-"""Which windows train, validate and test: by chromosome, region, named folds, group, or (stamped) at random."""
+"""Which windows train, validate and test: by chromosome, named folds, group, or (stamped) at random."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def split_by_chromosome(
 
 
 def split_by_folds(contig_ids: np.ndarray, genome, folds: str | Path | dict, alias=None) -> Split:
-    """Split by named folds: ``{"train": [...], "valid": [...], "test": [...]}``; other chromosomes are left out.
+    """Split by named folds of chromosomes; those in no fold are left out.
 
     Parameters
     ----------
@@ -76,6 +76,7 @@ def split_by_folds(contig_ids: np.ndarray, genome, folds: str | Path | dict, ali
         Of the windows.
     genome : seqdl.Genome
     folds : dict or path of a JSON file
+        ``{"train": [...], "valid": [...], "test": [...]}``.
     alias : mapping or path, optional
         As in `seqdl.io.chromosomes.reconcile`.
 
@@ -88,7 +89,9 @@ def split_by_folds(contig_ids: np.ndarray, genome, folds: str | Path | dict, ali
     InputError
         If the file is not such JSON, or a chromosome stands in two splits.
     """
-    known, notes = _known_folds(folds if isinstance(folds, dict) else read_folds(folds), genome, alias, strict=False)
+    known, notes = _known_folds(
+        folds if isinstance(folds, dict) else read_folds(folds), genome, alias, strict=False
+    )
     table = np.full(len(genome.names), DROPPED, np.uint8)
     for code, name in enumerate(SPLITS):
         table[known[name]] = code
@@ -117,7 +120,9 @@ def read_folds(path: str | Path) -> dict[str, list[str]]:
         raise InputError(f"The folds file {path} is an object {form}. Received: {found}.")
     for name, chroms in folds.items():
         if not isinstance(chroms, list) or not all(isinstance(c, str) for c in chroms):
-            raise InputError(f"The folds file {path}: {name!r} is a list of chromosome names. Received: {chroms!r}.")
+            raise InputError(
+                f"The folds file {path}: {name!r} is a list of chromosome names. Received: {chroms!r}."
+            )
     return folds
 
 
@@ -143,11 +148,16 @@ def split_at_random(n: int, fractions: str | Sequence[float] = (0.1, 0.1), seed:
     """
     return split_by_groups(np.arange(n), fractions, seed)._replace(
         kind="random",
-        notes=["split: at random over windows: neighbours may share sequence, so results look better than they are"],
+        notes=[
+            "split: at random over windows: neighbours may share sequence, so results look better "
+            "than they are"
+        ],
     )
 
 
-def split_by_groups(groups: np.ndarray, fractions: str | Sequence[float] = (0.1, 0.1), seed: int = 0) -> Split:
+def split_by_groups(
+    groups: np.ndarray, fractions: str | Sequence[float] = (0.1, 0.1), seed: int = 0
+) -> Split:
     """Split groups at random, each group as a whole.
 
     Parameters
@@ -199,11 +209,15 @@ def groups_from_headers(headers: Sequence[str], pattern: str) -> np.ndarray:
     try:
         regex = re.compile(pattern)
     except re.error as error:
-        raise InputError(f"`group_by` must be a regular expression: {error}. Received: {pattern!r}.") from None
+        raise InputError(
+            f"`group_by` must be a regular expression: {error}. Received: {pattern!r}."
+        ) from None
     found = [regex.search(h) for h in headers]
     missing = [h for h, m in zip(headers, found, strict=True) if m is None]
     if missing:
-        raise InputError(f"`group_by` {pattern!r} matches nothing in {len(missing):,} headers, such as {missing[0]!r}.")
+        raise InputError(
+            f"`group_by` {pattern!r} matches nothing in {len(missing):,} headers, such as {missing[0]!r}."
+        )
     return np.array([m[1] if regex.groups else m[0] for m in found])
 
 
@@ -241,7 +255,9 @@ def _known_folds(
     if strict and names.unmatched:
         bad = names.unmatched[0]
         shown = ", ".join(genome.names[:8]) + (", …" if len(genome.names) > 8 else "")
-        raise InputError(f"The split names {bad!r}, which is not in the genome ({shown}).{suggest(bad, genome.names)}")
+        raise InputError(
+            f"The split names {bad!r}, which is not in the genome ({shown}).{suggest(bad, genome.names)}"
+        )
     place_of: dict[str, str] = {}
     folds: dict[str, list[int]] = {}
     for split, chroms in wanted.items():
@@ -259,5 +275,7 @@ def _fractions(fractions: str | Sequence[float]) -> tuple[float, float]:
     except (TypeError, ValueError):
         values = []
     if len(values) != 2 or min(values) <= 0 or not sum(values) < 1:
-        raise InputError(f"A random split takes two shares, valid,test, that sum to less than 1. Received: {fractions}.")
+        raise InputError(
+            f"A random split takes two shares, valid,test, that sum to less than 1. Received: {fractions}."
+        )
     return values[0], values[1]

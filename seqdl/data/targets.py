@@ -48,10 +48,10 @@ def collect_targets(
     Parameters
     ----------
     peaks : path or sequence of paths, optional
-        Files, and folders whose ``*.bed``, ``*.narrowPeak`` and ``*.broadPeak`` files (also ``.gz``) are taken.
+        Files, and folders whose ``*.bed``, ``*.narrowPeak``, ``*.broadPeak`` files (also ``.gz``) are taken.
     table : path, optional
-        TSV with a header: ``file`` (or ``path``), and any of name, cell, assay, treatment, category, unit. Together
-        with `peaks` it describes those files; alone it also says which, relative to its own folder.
+        TSV with a header: ``file`` (or ``path``), and any of name, cell, assay, treatment, category, unit.
+        Together with `peaks` it describes those files; alone it also says which, relative to its own folder.
     category : str
         For targets of which nothing else says it.
 
@@ -83,10 +83,14 @@ def collect_targets(
         row = rows.get(key, {})
         known = parse_encode_name(target_stem(file)) or {}
         parsed += bool(known) and not row.get("category")
-        fields = {"name": target_stem(file), "category": category} | known | {k: v for k, v in row.items() if v}
+        fields = (
+            {"name": target_stem(file), "category": category} | known | {k: v for k, v in row.items() if v}
+        )
         targets.append(Target(path=file, **fields))
     if parsed:
-        notes.append(f"targets: {parsed} files have ENCODE uniform names; cell, assay and category are read from them")
+        notes.append(
+            f"targets: {parsed} files have ENCODE uniform names; cell, assay and category are read from them"
+        )
     if rows and peaks is not None:
         lacking = [t.path.name for t, k in zip(targets, keys, strict=True) if k not in rows]
         spare = len(rows) - len(set(keys) & set(rows))
@@ -105,19 +109,26 @@ def read_target_table(path: str | Path) -> dict[str, dict[str, str]]:
     InputError
         With file and line: no ``file`` or ``path`` column, a line of another width, a file named twice.
     """
-    lines = [(n, line) for n, line in read_lines(path, "target table") if line.strip() and not line.startswith("##")]
+    lines = [
+        (n, line)
+        for n, line in read_lines(path, "target table")
+        if line.strip() and not line.startswith("##")
+    ]
     header = [h.strip().lstrip("#").lower() for h in lines[0][1].split("\t")] if lines else []
     which = next((c for c in ("file", "path") if c in header), None)
     if which is None:
         raise InputError(
-            f"{path}:{lines[0][0] if lines else 1}: a target table is tab-separated and its header has a column 'file'."
+            f"{path}:{lines[0][0] if lines else 1}: a target table is tab-separated and its header "
+            "has a column 'file'."
             f" Received: {', '.join(header) or 'nothing'}.{suggest('file', header)}"
         )
     rows: dict[str, dict[str, str]] = {}
     for number, line in lines[1:]:
         fields = [f.strip() for f in line.split("\t")]
         if len(fields) != len(header):
-            raise InputError(f"{path}:{number}: the header has {len(header)} columns. Received {len(fields)}: {line!r}.")
+            raise InputError(
+                f"{path}:{number}: the header has {len(header)} columns. Received {len(fields)}: {line!r}."
+            )
         row = dict(zip(header, fields, strict=True))
         if not row[which] or row[which] in rows:
             raise InputError(f"{path}:{number}: each line names its own file. Received: {row[which]!r}.")
@@ -161,7 +172,9 @@ def read_peaks(
     reading = track(targets, None, "Reading peaks", "files")
     # A file of headers only is a target without peaks here: listed, as any with too few.
     tables: list[BedTable] = [read_bed(t.path, "peak file", allow_none=True) for t in reading]
-    names = reconcile((c for t in tables for c in np.unique(t.chrom.astype(str))), genome.names, alias, what="peaks")
+    names = reconcile(
+        (c for t in tables for c in np.unique(t.chrom.astype(str))), genome.names, alias, what="peaks"
+    )
     notes = names.report.splitlines()
     lengths = [genome.lengths[n] for n in genome.names]
     kept, parts, counts, few, dropped = [], [], [], [], Counter()
@@ -172,7 +185,9 @@ def read_peaks(
         if n < min_peaks:
             few.append(f"{target.name} ({n})")
             continue
-        parts.append((np.full(n, len(kept), np.int32), placed.contig_ids, *(placed.table[i] for i in (1, 2, 6))))
+        parts.append(
+            (np.full(n, len(kept), np.int32), placed.contig_ids, *(placed.table[i] for i in (1, 2, 6)))
+        )
         kept.append(target)
         counts.append(n)
     for key, text in (
@@ -185,7 +200,9 @@ def read_peaks(
     if few:
         notes.append(f"targets: {len(few)} with fewer than {min_peaks} peaks left out: {', '.join(few)}")
     if not kept:
-        raise InputError(f"No target has {min_peaks} peaks or more (--min-peaks); the {len(targets)} files have fewer.")
+        raise InputError(
+            f"No target has {min_peaks} peaks or more (--min-peaks); the {len(targets)} files have fewer."
+        )
     return kept, Peaks(*(np.concatenate(column) for column in zip(*parts, strict=True))), counts, notes
 
 
@@ -203,7 +220,9 @@ def _list_files(peaks: Sequence[str | Path], notes: list[str]) -> list[Path]:
             raise InputError(f"The folder {given} holds no .bed, .narrowPeak or .broadPeak file.{hint}")
         if len(taken) < len(found):
             others = [p.name for p in found if p not in set(taken)]
-            notes.append(f"peaks: {len(others)} other files in {given} are not peaks: {', '.join(others[:5])}")
+            notes.append(
+                f"peaks: {len(others)} other files in {given} are not peaks: {', '.join(others[:5])}"
+            )
         files += taken
     return list(dict.fromkeys(files))
 
@@ -222,13 +241,17 @@ def _unique_names(targets: list[Target], notes: list[str]) -> list[Target]:
     twice = {n for n, k in Counter(t.name for t in targets).items() if k > 1}
     if twice:
         targets = [
-            t._replace(name=f"{t.path.resolve().parent.name}_{t.name}") if t.name in twice else t for t in targets
+            t._replace(name=f"{t.path.resolve().parent.name}_{t.name}") if t.name in twice else t
+            for t in targets
         ]
-        notes.append(f"targets: {len(twice)} names stand in several folders; the folder's name goes before them")
+        notes.append(
+            f"targets: {len(twice)} names stand in several folders; the folder's name goes before them"
+        )
     name, many = Counter(t.name for t in targets).most_common(1)[0]
     if many > 1:
         raise InputError(
-            f"Two targets are called {name!r}: {' and '.join(str(t.path) for t in targets if t.name == name)}. "
+            f"Two targets are called {name!r}: "
+            f"{' and '.join(str(t.path) for t in targets if t.name == name)}. "
             f"Give names in a target table (--targets)."
         )
     return targets

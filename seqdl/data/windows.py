@@ -1,4 +1,4 @@
-"""Which windows of a genome a dataset holds: known ones, of a split, with labels, and negatives beside them."""
+"""Which windows of a genome a dataset holds: known ones, of a split, with labels, and negatives."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ def lay_grid(genome, window: int, bin: int) -> Grid:
     """
     if bin < 1 or window < bin or (window - bin) % 2:
         raise InputError(
-            f"`window` must be at least `bin` and differ from it by an even number, so that the bin lies in its middle. "
+            "`window` must be at least `bin` and differ from it by an even number, so that the "
+            "bin lies in its middle. "
             f"Received: window {window}, bin {bin}."
         )
     lengths = np.array([genome.lengths[n] for n in genome.names], np.int64)
@@ -117,7 +118,8 @@ def known_windows(grid: Grid, max_n: float, notes: list[str]) -> np.ndarray:
         notes.append(f"windows: {int((clean & ~few).sum()):,} windows hold more than {max_n:.0%} N: left out")
     if not (clean & few).any():
         raise InputError(
-            f"No window is left: the genome {grid.genome.name} has no bin of {grid.tiling.bin} bases without N in a "
+            f"No window is left: the genome {grid.genome.name} has no bin of {grid.tiling.bin} "
+            "bases without N in a "
             f"window of {grid.window} that holds at most {max_n:.0%} N (max_n)."
         )
     return clean & few
@@ -144,7 +146,9 @@ def choose_split(grid: Grid, alias, seed: int, **ways) -> Split:
     InputError
         If none is given, or two that exclude each other.
     """
-    asked = {k: v for k, v in ways.items() if v is not None and (k in ("folds", "random_split") or _listed(v))}
+    asked = {
+        k: v for k, v in ways.items() if v is not None and (k in ("folds", "random_split") or _listed(v))
+    }
     regional = {"test_chroms", "valid_chroms", "test_regions", "valid_regions"} & set(asked)
     if (len(asked) - len(regional)) + bool(regional) != 1:
         raise InputError(
@@ -157,13 +161,20 @@ def choose_split(grid: Grid, alias, seed: int, **ways) -> Split:
     if "random_split" in asked:
         return split_at_random(len(grid.starts), ways["random_split"], seed)
     if {"test_regions", "valid_regions"} & regional:
-        test, valid = (_listed(ways[f"{n}_regions"]) + as_list(ways[f"{n}_chroms"]) for n in ("test", "valid"))
+        test, valid = (
+            _listed(ways[f"{n}_regions"]) + as_list(ways[f"{n}_chroms"]) for n in ("test", "valid")
+        )
         return split_by_regions(grid.ids, grid.starts, grid.window, grid.genome, test, valid, alias)
     return split_by_chromosome(grid.ids, grid.genome, ways["test_chroms"], ways["valid_chroms"], alias)
 
 
 def targets_with_labels(
-    targets: list[Target], counts: list[int], bins: np.ndarray, which: np.ndarray, least: int, notes: list[str]
+    targets: list[Target],
+    counts: list[int],
+    bins: np.ndarray,
+    which: np.ndarray,
+    least: int,
+    notes: list[str],
 ) -> tuple[list[Target], list[int], np.ndarray, np.ndarray]:
     """Leave out targets with too few labelled windows.
 
@@ -199,16 +210,23 @@ def targets_with_labels(
         )
     if not stay.all():
         few = [f"{t.name} ({n})" for t, n, s in zip(targets, positives, stay, strict=True) if not s]
-        notes.append(f"targets: {len(few)} with fewer than {least} labelled windows left out: {', '.join(few)}")
+        notes.append(
+            f"targets: {len(few)} with fewer than {least} labelled windows left out: {', '.join(few)}"
+        )
     number = np.cumsum(stay) - 1
     here = stay[which]
     kept = np.flatnonzero(stay).tolist()
-    return [targets[i] for i in kept], [counts[i] for i in kept], bins[here], number[which[here]].astype(np.int32)
+    return (
+        [targets[i] for i in kept],
+        [counts[i] for i in kept],
+        bins[here],
+        number[which[here]].astype(np.int32),
+    )
 
 
 def draw_negatives(
-    grid: Grid, split: np.ndarray, positives: np.ndarray, usable: np.ndarray, peaks: Peaks, kind: str, ratio: float,
-    seed: int, notes: list[str],
+    grid: Grid, split: np.ndarray, positives: np.ndarray, usable: np.ndarray, peaks: Peaks, kind: str,
+    ratio: float, seed: int, notes: list[str],
 ) -> tuple[np.ndarray, np.ndarray | None]:  # fmt: skip
     """Draw negatives within each split, so that each has the same ratio and none crosses over.
 
@@ -265,19 +283,25 @@ def draw_negatives(
                 f"Shuffled positives (--negatives shuffle) need none."
             )
         if len(pool) < wanted:
-            notes.append(f"negatives: {name}: {wanted:,} asked for, only {len(pool):,} bins touch no peak: all taken")
+            notes.append(
+                f"negatives: {name}: {wanted:,} asked for, only {len(pool):,} bins touch no peak: all taken"
+            )
         if kind == "background":
             chosen.append(pool[neg.sample_background(len(pool), wanted, rng)])
             continue
         gc, gc_pool = (_gc(grid, rows) for rows in (here, pool))
         picked = neg.match_gc(gc, gc_pool, wanted, rng)
         chosen.append(pool[picked])
-        notes.append(f"negatives: {name}: mean GC {gc_pool[picked].mean():.3f}, of the positives {gc.mean():.3f}")
+        notes.append(
+            f"negatives: {name}: mean GC {gc_pool[picked].mean():.3f}, of the positives {gc.mean():.3f}"
+        )
     rows = np.concatenate(chosen)
     notes.append(f"negatives: {len(rows):,} windows, {kind}")
     if kind != "shuffle":
         return rows, None
-    return rows, np.concatenate(list(neg.shuffle_positives((grid.codes(rows[b]) for b in neg.blocks(len(rows))), seed)))
+    return rows, np.concatenate(
+        list(neg.shuffle_positives((grid.codes(rows[b]) for b in neg.blocks(len(rows))), seed))
+    )
 
 
 def _gc(grid: Grid, rows: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -72,7 +73,8 @@ def reliability(
     elif binning == "quantile":
         flat = probabilities.ravel()
         stride = max(1, len(flat) // _SAMPLE)
-        stride += stride > 1 and labels.shape[1] % stride == 0  # else only some targets would be seen
+        while math.gcd(stride, labels.shape[1]) > 1:  # else only some of the targets would be seen
+            stride += 1
         sample = flat[::stride]
         edges = np.unique(np.quantile(sample, np.linspace(0, 1, n_bins + 1)).astype(np.float64))
         edges[0], edges[-1] = min(edges[0], flat.min()), max(edges[-1], flat.max())

@@ -110,7 +110,7 @@ def first_layer(model) -> _FirstLayer:
     elif layer.padding == "causal":
         left = span - 1
     return _FirstLayer(
-        keras.Model(model.inputs, tensor, name="first_layer"),
+        keras.Model(model.inputs[0], tensor, name="first_layer"),
         np.arange(width) * dilation, stride, left, layer.filters,
     )
 

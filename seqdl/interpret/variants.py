@@ -69,7 +69,7 @@ def explain_variants(run, genome, variants, targets, *, batch_size: int = 32) ->
     from seqdl.interpret.backend_gradient import gradient_function
     from seqdl.interpret.gradients import attribute_codes, logit_model, target_index
     from seqdl.io.chromosomes import reconcile
-    from seqdl.predict import Predictor
+    from seqdl.prediction.predictor import Predictor
     from seqdl.variants.alleles import allele_windows, encode_alleles
 
     variants = list(variants)

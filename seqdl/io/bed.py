@@ -135,20 +135,27 @@ def read_bed(path: str | Path, what: str = "BED file", allow_none: bool = False)
         scores.append(fields[4] if columns > 4 else "nan")
         strand = _STRANDS.get(fields[5]) if columns > 5 else "."
         if strand is None:
-            raise InputError(f"{source}:{number}: column 6 is the strand, +, - or '.'. Received: {fields[5]!r}.")
+            raise InputError(
+                f"{source}:{number}: column 6 is the strand, +, - or '.'. Received: {fields[5]!r}."
+            )
         strands.append(strand)
         summits.append(summit)
         lines.append(number)
     if not starts and not allow_none:
         raise InputError(f"The {what} {source} holds no interval (only headers, comments or empty lines).")
     return BedTable(
-        _objects(chroms), np.array(starts, np.int64), np.array(ends, np.int64), _objects(names), _floats(scores),
-        np.array(strands, "<U1"), np.array(summits, np.int64), np.array(lines, np.int64), source,
+        _objects(chroms), np.array(starts, np.int64), np.array(ends, np.int64), _objects(names),
+        _floats(scores), np.array(strands, "<U1"), np.array(summits, np.int64), np.array(lines, np.int64),
+        source,
     )  # fmt: skip
 
 
 def place(
-    table: BedTable, names: Reconciliation, genome_names: Sequence[str], lengths: Sequence[int], clip: bool = False
+    table: BedTable,
+    names: Reconciliation,
+    genome_names: Sequence[str],
+    lengths: Sequence[int],
+    clip: bool = False,
 ) -> Placed:
     """Put intervals on a genome's contigs.
 
@@ -176,7 +183,9 @@ def place(
     """
     ids = {name: i for i, name in enumerate(genome_names)}
     unique, inverse = np.unique(table.chrom.astype(str), return_inverse=True)
-    unique_ids = np.array([ids[names.mapping[c]] if c in names.mapping else -1 for c in unique.tolist()], np.int32)
+    unique_ids = np.array(
+        [ids[names.mapping[c]] if c in names.mapping else -1 for c in unique.tolist()], np.int32
+    )
     contig_ids = unique_ids[inverse]
     known = contig_ids >= 0
     unknown = int((~known).sum())
@@ -189,8 +198,10 @@ def place(
             first = int(np.argmax(past))
             over = int(table.end[first] - limits[first])
             raise InputError(
-                f"{table.where(first)}: the interval {table.chrom[first]}:{table.start[first]}-{table.end[first]} ends "
-                f"{over:,} bases past its contig ({limits[first]:,} bases); {int(past.sum()):,} of {len(past):,} "
+                f"{table.where(first)}: the interval "
+                f"{table.chrom[first]}:{table.start[first]}-{table.end[first]} ends "
+                f"{over:,} bases past its contig ({limits[first]:,} bases); {int(past.sum()):,} of "
+                f"{len(past):,} "
                 f"intervals of this file do. Is this the right assembly? --clip cuts them at the end."
             )
         inside = table.start < limits
@@ -205,7 +216,8 @@ def _bad_columns(source: str, number: int, line: str, fields: list[str]) -> Inpu
     shown = line if len(line) <= 60 else line[:57] + "..."
     if len(fields) < 3:
         return InputError(
-            f"{source}:{number}: a BED line has at least 3 columns (contig, start, end). Received {len(fields)}: {shown!r}."
+            f"{source}:{number}: a BED line has at least 3 columns (contig, start, end). Received "
+            f"{len(fields)}: {shown!r}."
         )
     return InputError(f"{source}:{number}: columns 2 and 3 are whole numbers. Received: {shown!r}.")
 
@@ -215,12 +227,14 @@ def _summit(text: str, start: int, end: int, source: str, number: int) -> int:
         offset = int(text)
     except ValueError:
         raise InputError(
-            f"{source}:{number}: column 10 of a narrowPeak line is the summit's offset, a whole number or -1. "
+            f"{source}:{number}: column 10 of a narrowPeak line is the summit's offset, a whole "
+            "number or -1. "
             f"Received: {text!r}."
         ) from None
     if offset > end - start:
         raise InputError(
-            f"{source}:{number}: the summit's offset, column 10, lies inside the peak. Received: {offset} in a peak "
+            f"{source}:{number}: the summit's offset, column 10, lies inside the peak. Received: "
+            f"{offset} in a peak "
             f"of {end - start} bases."
         )
     # Some ENCODE files count a summit at the very end one too far: it is the last base.

@@ -1,4 +1,4 @@
-"""Contig names of a file brought to the genome's spelling: by stated rules, with a report, never in silence."""
+"""Contig names brought to the genome's spelling: by stated rules, with a report, never in silence."""
 
 from __future__ import annotations
 
@@ -115,7 +115,8 @@ def reconcile(
     if names and not mapping and not allow_none:
         raise InputError(
             f"{what}: none of its contig names is in the genome. Found: {_show(names)}; the genome has: "
-            f"{_show(genome_names)}. Is this the right assembly? Otherwise give an alias table (--alias names.tsv, "
+            f"{_show(genome_names)}. Is this the right assembly? Otherwise give an alias table "
+            "(--alias names.tsv, "
             f"lines of from<TAB>to)."
         )
     return Reconciliation(mapping, rules, tuple(unmatched), _report(what, mapping, rules, unmatched))
@@ -138,7 +139,9 @@ def read_alias(path: str | Path) -> dict[str, str]:
             raise InputError(f"{path}:{number}: an alias line is from<TAB>to. Received: {line!r}.")
         source, target = (f.strip() for f in fields)
         if table.get(source, target) != target:
-            raise InputError(f"{path}:{number}: {source!r} is given two names, {table[source]!r} and {target!r}.")
+            raise InputError(
+                f"{path}:{number}: {source!r} is given two names, {table[source]!r} and {target!r}."
+            )
         table[source] = target
     if not table:
         raise InputError(f"The alias table {path} holds no line of from<TAB>to.")
@@ -158,7 +161,7 @@ def to_roman(number: int) -> str:
 
 
 def _index(genome_names: tuple[str, ...]) -> tuple[dict[str, list[str]], list[str], dict[int, list[str]]]:
-    """Look names up without their prefix; collect mitochondria, and roman numbers as far as they are contiguous."""
+    """Look names up without prefix; collect mitochondria, and roman numbers as far as they are contiguous."""
     by_core: dict[str, list[str]] = {}
     for name in genome_names:
         by_core.setdefault(_core(name), []).append(name)

@@ -100,7 +100,8 @@ def _places(path: Path, cache: str | Path | None) -> Iterator[Path]:
 def _writable(folder: Path) -> bool:
     while not folder.exists():
         folder = folder.parent
-    return os.access(folder, os.W_OK)
+    # The mode bits too: to the superuser every folder is writable, also one that is meant to stay as it is.
+    return os.access(folder, os.W_OK) and bool(folder.stat().st_mode & 0o222)
 
 
 def _read(store: Path, source: Path) -> CodeStore | None:

@@ -128,7 +128,9 @@ class _Part:
         if not name:
             raise InputError(f"{self.source}:{number}: a header is '>' and a name. Received: '>' alone.")
         if name in seen:
-            raise InputError(f"{self.source}:{number}: the name {name!r} is used twice; names must be unique.")
+            raise InputError(
+                f"{self.source}:{number}: the name {name!r} is used twice; names must be unique."
+            )
         seen.add(name)
         self.headers.append(header)
         self.names.append(name)
@@ -138,7 +140,8 @@ class _Part:
     def extend(self, text: str, number: int) -> None:
         if not self.headers:
             raise InputError(
-                f"{self.source}:{number}: a FASTA file begins with a '>' header. It begins with {text[:20]!r}."
+                f"{self.source}:{number}: a FASTA file begins with a '>' header. It begins with "
+                f"{text[:20]!r}."
             )
         self.lengths[-1] += len(text)
         self.lines.append(text)
@@ -148,7 +151,9 @@ class _Part:
         lengths = np.array(self.lengths, np.int64)
         if not lengths.all():
             first = int(np.argmin(lengths))
-            raise InputError(f"{self.source}:{self.header_lines[first]}: {self.names[first]!r} has no sequence.")
+            raise InputError(
+                f"{self.source}:{self.header_lines[first]}: {self.names[first]!r} has no sequence."
+            )
         # One table look-up for the whole chunk; "replace" makes any non-ASCII letter an illegal "?".
         raw = np.frombuffer("".join(self.lines).encode("ascii", "replace"), np.uint8)
         codes = LETTER_TO_CODE[raw]
@@ -158,7 +163,8 @@ class _Part:
             line = int(np.searchsorted(np.cumsum([len(t) for t in self.lines]), at, "right"))
             letter = "".join(self.lines)[at]
             raise InputError(
-                f"{self.source}:{self.line_numbers[line]}: {letter!r} is no nucleotide letter (ACGTU, or IUPAC codes "
+                f"{self.source}:{self.line_numbers[line]}: {letter!r} is no nucleotide letter "
+                "(ACGTU, or IUPAC codes "
                 f"read as N). Is this a protein file?"
             )
         return FastaRecords(

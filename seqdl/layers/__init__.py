@@ -1,4 +1,4 @@
-"""Layers that Keras lacks; every one is registered under "seqdl", so that a saved model opens in safe mode."""
+"""Layers that Keras lacks; each is registered under "seqdl", so that saved models open in safe mode."""
 
 from seqdl.layers.one_hot import OneHot
 

@@ -23,8 +23,8 @@ MAX_EXPANSION, FREE_EXPANSION = 200, 1 << 20
 
 # Where Keras's own public classes live. Functions are not allowed anywhere.
 _MODULES = {
-    "keras", "keras.constraints", "keras.dtype_policies", "keras.initializers", "keras.layers", "keras.models",
-    "keras.quantizers", "keras.regularizers",
+    "keras", "keras.constraints", "keras.dtype_policies", "keras.initializers", "keras.layers",
+    "keras.models", "keras.quantizers", "keras.regularizers",
 }  # fmt: skip
 # Paths under which Keras stores its two model classes and the operations of keras.ops in a functional graph.
 _INNER_MODULES = {
@@ -73,7 +73,8 @@ def read_members(path: str | Path) -> dict[str, zipfile.ZipInfo]:
             infos = archive.infolist()
     except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
         raise InputError(
-            f"{path} is not a whole .keras file ({error}). It is a zip archive; was a download or copy cut off?"
+            f"{path} is not a whole .keras file ({error}). It is a zip archive; was a download or copy "
+            "cut off?"
         ) from error
     members: dict[str, zipfile.ZipInfo] = {}
     stored = 0
@@ -88,10 +89,13 @@ def read_members(path: str | Path) -> dict[str, zipfile.ZipInfo]:
             raise InputError(f"{path} holds {name} twice, so which one counts is unclear. It was not opened.")
         if info.flag_bits & 0x1:
             raise InputError(f"{path}: {name} is encrypted. Save the model without a password.")
-        too_much = info.file_size > FREE_EXPANSION and info.file_size > MAX_EXPANSION * max(info.compress_size, 1)
+        too_much = info.file_size > FREE_EXPANSION and info.file_size > MAX_EXPANSION * max(
+            info.compress_size, 1
+        )
         if info.file_size > LARGEST[name] or too_much:
             raise InputError(
-                f"{path}: {name} says that it unpacks to {info.file_size:,} bytes from {info.compress_size:,}. "
+                f"{path}: {name} says that it unpacks to {info.file_size:,} bytes from "
+                f"{info.compress_size:,}. "
                 f"No model does; it was not opened."
             )
         stored += info.compress_size
@@ -100,7 +104,9 @@ def read_members(path: str | Path) -> dict[str, zipfile.ZipInfo]:
     if missing:
         raise InputError(f"{path} lacks {', '.join(missing)}, so it is not a Keras 3 model file.")
     if stored > path.stat().st_size:
-        raise InputError(f"{path} declares more bytes than it has; it is damaged or made up. It was not opened.")
+        raise InputError(
+            f"{path} declares more bytes than it has; it is damaged or made up. It was not opened."
+        )
     return members
 
 
@@ -123,7 +129,9 @@ def read_json(path: str | Path, name: str) -> dict:
         with zipfile.ZipFile(path) as archive:
             value = json.loads(archive.read(name))
     except (zipfile.BadZipFile, EOFError, OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: {name} cannot be read ({error}). The file is damaged; fetch it again.") from error
+        raise InputError(
+            f"{path}: {name} cannot be read ({error}). The file is damaged; fetch it again."
+        ) from error
     if not isinstance(value, dict):
         raise InputError(f"{path}: {name} must be a JSON object. The file is damaged or made up.")
     return value
@@ -179,7 +187,8 @@ def _check_class(item: dict, registered: set[str], where: str) -> None:
     elif _is_built_in(name, module):
         return
     raise InputError(
-        f"{where} was not opened: it holds {what} of {module or 'no module'}, which is neither one of Keras's own "
+        f"{where} was not opened: it holds {what} of {module or 'no module'}, which is neither one of "
+        "Keras's own "
         f"layers nor registered. If it is yours, decorate the class with "
         f"@keras.saving.register_keras_serializable('your_package') and import it first."
     )
@@ -228,7 +237,9 @@ def check_weights(path: str | Path, where: str) -> None:
         for name in group:
             link = group.get(name, getlink=True)
             if not isinstance(link, h5py.HardLink):
-                raise InputError(f"{where} was not opened: its weights hold a link to another place ({name!r}).")
+                raise InputError(
+                    f"{where} was not opened: its weights hold a link to another place ({name!r})."
+                )
             item = group[name]
             if isinstance(item, h5py.Group):
                 if item.id not in seen:
@@ -236,11 +247,14 @@ def check_weights(path: str | Path, where: str) -> None:
                     look(item)
                 continue
             if item.is_virtual or item.external:
-                raise InputError(f"{where} was not opened: its weights take data from another file ({item.name}).")
+                raise InputError(
+                    f"{where} was not opened: its weights take data from another file ({item.name})."
+                )
             stored = item.id.get_storage_size()
             if item.nbytes > FREE_EXPANSION and item.nbytes > MAX_EXPANSION * max(stored, 1):
                 raise InputError(
-                    f"{where} was not opened: {item.name} declares {item.nbytes:,} bytes and stores {stored:,}."
+                    f"{where} was not opened: {item.name} declares {item.nbytes:,} bytes and stores "
+                    f"{stored:,}."
                 )
 
     seen: list = []

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 PAPER = (
-    "Zhou J, Troyanskaya OG. Predicting effects of noncoding variants with deep learning-based sequence model. "
+    "Zhou J, Troyanskaya OG. Predicting effects of noncoding variants with deep learning-based sequence "
+    "model. "
     "Nature Methods 12, 931-934 (2015). doi:10.1038/nmeth.3547"
 )
 
@@ -90,18 +91,28 @@ class DeepSEAConfig:
         for name in listed:
             value = getattr(self, name)
             if isinstance(value, str) or not hasattr(value, "__len__"):
-                raise InputError(f"`{name}` must be a list of numbers, one a convolution. Received: {value!r}.")
+                raise InputError(
+                    f"`{name}` must be a list of numbers, one a convolution. Received: {value!r}."
+                )
             object.__setattr__(self, name, tuple(value))
         if len({len(getattr(self, name)) for name in listed}) > 1 or not self.filters:
             counts = ", ".join(f"{len(getattr(self, name))} {name}" for name in listed)
-            raise InputError(f"`{'`, `'.join(listed)}` need one number a convolution, and one at least. Received: {counts}.")
+            raise InputError(
+                f"`{'`, `'.join(listed)}` need one number a convolution, and one at least. Received: "
+                f"{counts}."
+            )
         positive = (*self.filters, *self.kernel_sizes, *self.pool_sizes, self.head_pool, self.dense_units)
         for size, least in [*((n, 1) for n in positive), (self.dilated_blocks, 0), (self.head_filters, 0)]:
             if not isinstance(size, Integral) or isinstance(size, bool) or size < least:
-                raise InputError(f"Layer sizes must be whole numbers of at least {least}. Received: {size!r}.")
+                raise InputError(
+                    f"Layer sizes must be whole numbers of at least {least}. Received: {size!r}."
+                )
         for rate in (*self.dropouts, self.dilated_dropout, self.dense_dropout):
             if not isinstance(rate, Real) or not 0 <= rate < 1:
                 raise InputError(f"A dropout rate is at least 0 and less than 1. Received: {rate!r}.")
+        for weight in (self.kernel_l2, self.logits_l1, self.max_norm):
+            if not isinstance(weight, Real) or not 0 <= weight < float("inf"):
+                raise InputError(f"A penalty or a norm's limit is 0 (none) or more. Received: {weight!r}.")
         if self.padding not in ("valid", "same"):
             raise InputError(f"`padding` must be 'valid' or 'same'. Received: {self.padding!r}.")
 
@@ -109,7 +120,7 @@ class DeepSEAConfig:
     def min_window(self) -> int:
         """Shortest window, bp, that leaves one position before the hidden layer."""
         need = self.head_pool
-        for kernel, pool in zip(reversed(self.kernel_sizes), reversed(self.pool_sizes)):
+        for kernel, pool in zip(reversed(self.kernel_sizes), reversed(self.pool_sizes), strict=True):
             need = need * pool + (kernel - 1 if self.padding == "valid" else 0)
         return need
 
@@ -180,6 +191,10 @@ def build_deepsea(
             f"DeepSEA ({preset}) needs a window of at least {config.min_window} bp, or its convolutions and "
             f"poolings leave nothing. Received: {window}."
         )
+    if not isinstance(config.activation, str) or not hasattr(keras.activations, config.activation):
+        raise InputError(
+            f"`activation` must be the name of a Keras activation. Received: {config.activation!r}."
+        )
     if output_bias is not None:
         output_bias = np.asarray(output_bias, "float32")
         if output_bias.shape != (n_targets,) or not np.isfinite(output_bias).all():
@@ -192,7 +207,9 @@ def build_deepsea(
         # Fresh objects a layer; the norm runs over all axes but the last, so one filter or unit each.
         return {
             "kernel_regularizer": keras.regularizers.L2(config.kernel_l2) if config.kernel_l2 else None,
-            "kernel_constraint": keras.constraints.MaxNorm(config.max_norm, axis=axis) if config.max_norm else None,
+            "kernel_constraint": keras.constraints.MaxNorm(config.max_norm, axis=axis)
+            if config.max_norm
+            else None,
         }
 
     def tail(x, rate, name):
@@ -201,7 +218,7 @@ def build_deepsea(
         return layers.Dropout(rate, name=f"{name}_dropout")(x) if rate else x
 
     inputs = x = keras.Input((window, 4), name="sequence")
-    blocks = zip(config.filters, config.kernel_sizes, config.pool_sizes, config.dropouts)
+    blocks = zip(config.filters, config.kernel_sizes, config.pool_sizes, config.dropouts, strict=True)
     for number, (filters, kernel, pool, rate) in enumerate(blocks, start=1):
         name = f"conv{number}"
         x = layers.Conv1D(filters, kernel, padding=config.padding, name=name, **rules([0, 1]))(x)
@@ -263,7 +280,8 @@ ENTRY = ModelEntry(
                 "Keras starts kernels Glorot-uniform and biases at 0; Torch 7 starts both uniform within "
                 "1/sqrt(inputs)",
                 "L2 5e-7 is on kernels; the original's equal weight decay 1e-6 is on biases too",
-                "L1 1e-8 on the logits is averaged over the batch and reaches the whole network; the original "
+                "L1 1e-8 on the logits is averaged over the batch and reaches the whole network; the "
+                "original "
                 "sums it over the batch, and only the last layer learns from it",
                 "max norm 0.9 is applied after each step; the original applies it between gradient and step",
                 "the optimiser is seqdl's to choose; the original: SGD, learning rate 1 (decay 8e-7 a step), "

@@ -64,7 +64,11 @@ def load_model_file(path: str | Path) -> keras.Model:
     with tempfile.TemporaryDirectory(prefix="seqdl-") as folder:
         weights = Path(folder) / archive.WEIGHTS
         try:
-            with zipfile.ZipFile(path) as bundle, bundle.open(archive.WEIGHTS) as source, open(weights, "wb") as sink:
+            with (
+                zipfile.ZipFile(path) as bundle,
+                bundle.open(archive.WEIGHTS) as source,
+                open(weights, "wb") as sink,
+            ):
                 shutil.copyfileobj(source, sink, 1 << 22)
         except (zipfile.BadZipFile, EOFError) as error:
             raise InputError(f"{path}: its weights are damaged ({error}). Fetch the file again.") from error
@@ -77,7 +81,7 @@ def load_model_file(path: str | Path) -> keras.Model:
                 raise ValueError("it does not say its input's shape")
             model.load_weights(weights)
         except Exception as error:
-            # Keras and its backends share no base class; whatever a strange file makes them raise is the file's fault.
+            # Keras and its backends share no base class; what a strange file makes them raise is its fault.
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
             raise InputError(
                 f"{path} cannot be rebuilt with Keras {keras.__version__}: {reason} "

@@ -146,7 +146,10 @@ def get_entry(name: str) -> ModelEntry:
     names = [entry.name for entry in list_models()]
     entry = _entries.get(str(name).lower())
     if entry is None:
-        raise InputError(f"There is no model '{name}'.{suggest(str(name).lower(), names)} Known models: {', '.join(names)}.")
+        raise InputError(
+            f"There is no model '{name}'.{suggest(str(name).lower(), names)} Known models: "
+            f"{', '.join(names)}."
+        )
     return entry
 
 
@@ -201,6 +204,7 @@ def build_model(
     for key in overrides:
         if key not in known:
             raise InputError(
-                f"The model '{name}' has no option '{key}'.{suggest(key, known)} Its options: {', '.join(known)}."
+                f"The model '{name}' has no option '{key}'.{suggest(key, known)} Its options: "
+                f"{', '.join(known)}."
             )
     return entry.build(int(window), int(n_targets), preset=chosen.name, output_bias=output_bias, **overrides)

@@ -50,7 +50,7 @@ def best_epoch(history, monitor: str = "val_loss") -> int:
     return int(np.nanargmin(values) if "loss" in monitor or monitor not in history else np.nanargmax(values))
 
 
-def plot_history(history, *, monitor: str = "val_loss", top: int = 2):
+def plot_history(history, *, monitor: str = "val_loss", kept: int | None = None, top: int = 2):
     """Draw learning curves: training and validation by epoch, with the kept epoch marked.
 
     Parameters
@@ -59,6 +59,8 @@ def plot_history(history, *, monitor: str = "val_loss", top: int = 2):
         One row an epoch; columns such as ``loss``, ``val_loss`` and ``val_auprc``.
     monitor : str
         See `best_epoch`.
+    kept : int, optional
+        0-based row of the kept epoch; `best_epoch` when None.
     top : int
         At most this many quantities, in the order of `history_metrics`.
 
@@ -70,7 +72,7 @@ def plot_history(history, *, monitor: str = "val_loss", top: int = 2):
 
     names = (history_metrics(history, monitor) or ["loss"])[:top]
     epochs = np.arange(1, len(history) + 1)
-    best = best_epoch(history, monitor)
+    best = best_epoch(history, monitor) if kept is None else kept
     late = best > len(history) / 2
     with style():
         figure, axes = new_figure(4.9 * len(names), 3.0, 1, len(names))
@@ -131,10 +133,10 @@ def plot_contigs(contigs, contig_ids: np.ndarray, starts: np.ndarray, split: np.
             of_contig = contig_ids == contig
             for code, label in enumerate(SPLIT_COLORS):
                 places = np.unique(np.clip(starts[of_contig & (split == code)], 0, None) // cell)
-                ends = np.minimum((places + 1) * cell, lengths[contig]) / unit
-                ax.broken_barh([(place * cell / unit, end - place * cell / unit)
-                                for place, end in zip(places, ends, strict=True)], (row - 0.33, 0.66),
-                               color=SPLIT_COLORS[label], linewidth=0, antialiased=False)  # fmt: skip
+                runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1) if places.size else []
+                bars = [(run[0] * cell, min((run[-1] + 1) * cell, lengths[contig])) for run in runs]
+                ax.broken_barh([(low / unit, (high - low) / unit) for low, high in bars], (row - 0.33, 0.66),
+                               color=SPLIT_COLORS[label], linewidth=0)  # fmt: skip
         for label, color in SPLIT_COLORS.items():
             ax.plot([], [], "s", color=color, label=SPLIT_LABELS[label])
         ax.set_yticks(range(len(used)), [contigs[contig] for contig in used], fontsize=8)

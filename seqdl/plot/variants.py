@@ -64,7 +64,7 @@ def _draw_allele(ax, codes: np.ndarray, values: np.ndarray, place: int, size: in
     known = np.flatnonzero(codes < 4)
     heights[known, codes[known]] = values[known]
     ax.axvspan(place - 0.5, place + size - 0.5, color="#FBE9A9", zorder=-10, linewidth=0)
-    draw_logo(ax, heights, smallest=1e-3 * np.abs(heights).max())
+    draw_logo(ax, heights, smallest=0.01 * np.abs(heights).max())
     ax.set_xlim(-0.5, codes.size - 0.5)
     for index, code in enumerate(codes):  # the sequence itself stays readable where nothing matters
         inside = place <= index < place + size
@@ -90,6 +90,7 @@ def _bars(figure, axes, names: list[str], differences: np.ndarray, top: int) -> 
     limit = 1.35 * max(np.abs(chosen).max(), 1e-12)
     ax.set_xlim(-limit if chosen.min() < 0 else -0.05 * limit, limit if chosen.max() > 0 else 0.05 * limit)
     ax.set_yticks([])
+    ax.spines["left"].set_visible(False)
     ax.grid(False)
     for row, index in enumerate(order):
         name = names[index] if len(names[index]) <= 26 else names[index][:24] + "…"

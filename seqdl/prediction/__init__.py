@@ -1,1 +1,1 @@
-"""The parts of `seqdl.predict`: the forward pass, where windows come from, what is written."""
+"""Prediction: the forward pass (`Predictor`), where windows come from, what is written, and the verb."""

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 BFLOAT16_NOTE = (
-    "bfloat16 predicts about twice as fast on a CPU that has it, but moves variant effects by about 13 % in the "
+    "bfloat16 predicts about twice as fast on a CPU that has it, but moves variant effects by about 13 % "
+    "in the "
     "median. Use float32 for anything that is compared or published."
 )
 
@@ -77,14 +78,19 @@ class Predictor:
         model = run.model if run is not None else run_or_model
         self.batch_size = int(batch_size)
         self.precision = precision
-        self.strand_average = bool((run is not None and run.strand_average) if strand_average is None else strand_average)
+        self.strand_average = bool(
+            (run is not None and run.strand_average) if strand_average is None else strand_average
+        )
         self._logits_of = in_precision(_logits_model(model), precision)
         self.window: int | None = self._logits_of.input_shape[1]
         self.n_targets: int = self._logits_of.output_shape[-1]
-        self.target_names = list(run.target_names) if run is not None else [f"target{i + 1}" for i in range(self.n_targets)]
+        self.target_names = (
+            list(run.target_names) if run is not None else [f"target{i + 1}" for i in range(self.n_targets)]
+        )
         if len(self.target_names) != self.n_targets:
             raise InputError(
-                f"The run's card names {len(self.target_names)} targets and its model has {self.n_targets} outputs; "
+                f"The run's card names {len(self.target_names)} targets and its model has "
+                f"{self.n_targets} outputs; "
                 f"model and card do not belong together."
             )
         self._compiled: dict[int, keras.Model] = {}
@@ -135,7 +141,9 @@ class Predictor:
                 f"Received: {codes.dtype} {codes.shape}."
             )
         if codes.size and (codes.max() > N or codes.min() < 0):
-            raise InputError(f"`codes` holds values from 0 to 4 (N). Received: {codes.min()} to {codes.max()}.")
+            raise InputError(
+                f"`codes` holds values from 0 to 4 (N). Received: {codes.min()} to {codes.max()}."
+            )
         return codes.astype(np.uint8, copy=False)
 
     def _forward(self, codes: np.ndarray) -> np.ndarray:
@@ -147,19 +155,23 @@ class Predictor:
             batch = codes[start : start + self.batch_size]
             rows = len(batch)
             if rows < self.batch_size:
-                batch = np.concatenate([batch, np.full((self.batch_size - rows, codes.shape[1]), N, np.uint8)])
+                batch = np.concatenate(
+                    [batch, np.full((self.batch_size - rows, codes.shape[1]), N, np.uint8)]
+                )
             out[start : start + rows] = np.asarray(model.predict_on_batch(batch)[:rows], np.float32)
         return out
 
     def _model(self, length: int) -> keras.Model:
-        """Wrap the model once a length, with its one-hot layer in front, so that a base travels as one byte."""
+        """Wrap the model, once a length, with one-hot in front: a base travels as one byte."""
         if length not in self._compiled:
             import keras
 
             from seqdl.layers import OneHot
 
             codes = keras.Input((length,), batch_size=self.batch_size, dtype="uint8", name="codes")
-            model = keras.Model(codes, self._logits_of(OneHot(dtype="float32", name="one_hot")(codes)), name="predictor")
+            model = keras.Model(
+                codes, self._logits_of(OneHot(dtype="float32", name="one_hot")(codes)), name="predictor"
+            )
             self._compiled[length] = model
         return self._compiled[length]
 
@@ -180,7 +192,9 @@ def _logits_model(model: keras.Model) -> keras.Model:
     if not getattr(model, "inputs", None) or len(model.inputs) != 1 or len(model.inputs[0].shape) != 3:
         raise InputError("The model needs one input of the shape (batch, window, 4).")
     if model.inputs[0].shape[-1] != 4:
-        raise InputError(f"The model's input has {model.inputs[0].shape[-1]} channels; 4 are needed, A, C, G, T.")
+        raise InputError(
+            f"The model's input has {model.inputs[0].shape[-1]} channels; 4 are needed, A, C, G, T."
+        )
     names = [layer.name for layer in model.layers]
     if "logits" in names:
         output = model.get_layer("logits").output
@@ -188,12 +202,15 @@ def _logits_model(model: keras.Model) -> keras.Model:
         last = model.layers[-1]
         if getattr(last, "activation", None) is not keras.activations.sigmoid:
             raise InputError(
-                f"The model has no layer called 'logits' and its last layer, {last.name!r}, is no sigmoid, so its "
+                f"The model has no layer called 'logits' and its last layer, {last.name!r}, is no "
+                "sigmoid, so its "
                 f"log odds are unknown. End it with Dense(n, name='logits') and Activation('sigmoid')."
             )
         output = last.input if isinstance(last, keras.layers.Activation) else _log_odds(last.output)
     if len(output.shape) != 2:
-        raise InputError(f"The model must give one number a target, shape (batch, targets). It gives {output.shape}.")
+        raise InputError(
+            f"The model must give one number a target, shape (batch, targets). It gives {output.shape}."
+        )
     return keras.Model(model.inputs[0], output, name="logits_of")
 
 
@@ -236,7 +253,12 @@ def _set_policy(item, policy: str, keep: set[str]) -> None:
     """Change the dtype of every layer in a model's configuration; an input's dtype is its data's."""
     if isinstance(item, dict):
         inner = item.get("config")
-        if isinstance(inner, dict) and "dtype" in inner and "name" in inner and item.get("class_name") != "InputLayer":
+        if (
+            isinstance(inner, dict)
+            and "dtype" in inner
+            and "name" in inner
+            and item.get("class_name") != "InputLayer"
+        ):
             inner["dtype"] = "float32" if inner["name"] in keep else policy
         for value in item.values():
             _set_policy(value, policy, keep)

@@ -55,6 +55,7 @@ def flag_windows(codes: np.ndarray, outside: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     codes : uint8 array, shape (n, window)
+        The windows.
     outside : bool array, shape (n,)
         Whether the window leaves its contig or sequence.
 
@@ -67,7 +68,12 @@ def flag_windows(codes: np.ndarray, outside: np.ndarray) -> np.ndarray:
 
 
 def region_windows(
-    bed: str | Path, genome: Genome, window: int, rows: int, alias: str | Path | None = None, clip: bool = False
+    bed: str | Path,
+    genome: Genome,
+    window: int,
+    rows: int,
+    alias: str | Path | None = None,
+    clip: bool = False,
 ) -> Source:
     """Lay one window on the middle of each region of a BED file.
 
@@ -76,6 +82,7 @@ def region_windows(
     bed : path
         BED3 to BED12 or narrowPeak, plain or gzipped.
     genome : Genome
+        Where the regions lie.
     window : int
         bp.
     rows : int
@@ -107,7 +114,8 @@ def region_windows(
         first = int(np.argmax(table.chrom == names.unmatched[0]))
         raise InputError(
             f"{table.where(first)}: the contig {names.unmatched[0]!r} is not in the genome {genome.name} "
-            f"({', '.join(genome.names[:5])}, …); nor are {len(names.unmatched) - 1} other names of this file. "
+            f"({', '.join(genome.names[:5])}, …); nor are {len(names.unmatched) - 1} other names of this "
+            "file. "
             f"Give an alias table (--alias names.tsv), or take these regions out."
         )
     if names.report:
@@ -115,7 +123,10 @@ def region_windows(
     lengths = np.array([genome.lengths[n] for n in genome.names], np.int64)
     placed = place(table, names, genome.names, lengths, clip=clip)
     if placed.clipped or placed.outside:
-        say(f"{Path(bed).name}: {placed.clipped:,} regions cut at a contig's end, {placed.outside:,} past it left out.")
+        say(
+            f"{Path(bed).name}: {placed.clipped:,} regions cut at a contig's end, {placed.outside:,} "
+            "past it left out."
+        )
     table, ids = placed.table, placed.contig_ids
     starts = table.start + (table.end - table.start) // 2 - window // 2
     spelled = np.array(genome.names, object)[ids]
@@ -127,14 +138,15 @@ def region_windows(
             outside = (starts[cut] < 0) | (starts[cut] + window > lengths[ids[cut]])
             yield Part(
                 {
-                    "chrom": spelled[cut], "start": table.start[cut], "end": table.end[cut], "name": table.name[cut],
-                    "strand": table.strand[cut], "window_start": starts[cut], "window_end": starts[cut] + window,
+                    "chrom": spelled[cut], "start": table.start[cut], "end": table.end[cut],
+                    "name": table.name[cut], "strand": table.strand[cut], "window_start": starts[cut],
+                    "window_end": starts[cut] + window,
                     "flag": flag_windows(codes, outside),
                 },
                 codes,
             )  # fmt: skip
 
-    rule = f"{window} bp centred on each region's middle base, + strand; 0-based half-open; N past a contig's end"
+    rule = f"{window} bp centred on each region's middle base, + strand; 0-based half-open; N past an end"
     return Source(len(starts), parts(), rule)
 
 
@@ -181,8 +193,10 @@ def sequence_windows(
                 codes = records.sequence(index)
                 if lengths == "error" and len(codes) != window:
                     raise InputError(
-                        f"{fasta}: the sequence {name!r} has {len(codes):,} bases and the model's window is {window:,}. "
-                        f"--lengths centre takes the middle of each (N around short ones), --lengths tile covers it."
+                        f"{fasta}: the sequence {name!r} has {len(codes):,} bases and the model's window "
+                        f"is {window:,}. "
+                        "--lengths centre takes the middle of each (N around short ones), --lengths "
+                        "tile covers it."
                     )
                 starts = _window_starts(len(codes), window, lengths, step)
                 for at in range(0, len(starts), rows):

@@ -69,12 +69,16 @@ def check_suffix(path: str | Path) -> str:
     """
     suffix = full_suffix(path)
     if suffix not in SUFFIXES:
-        raise InputError(f"The output's suffix decides the format: {', '.join(SUFFIXES)}. Received: {Path(path).name}.")
+        raise InputError(
+            f"The output's suffix decides the format: {', '.join(SUFFIXES)}. Received: {Path(path).name}."
+        )
     if suffix == ".parquet":
         try:
             import pyarrow  # noqa: F401
         except ImportError:
-            raise MissingDependencyError("Writing Parquet needs pyarrow: pip install 'seqdl[parquet]'") from None
+            raise MissingDependencyError(
+                "Writing Parquet needs pyarrow: pip install 'seqdl[parquet]'"
+            ) from None
     return ".h5" if suffix == ".hdf5" else suffix
 
 
@@ -146,7 +150,8 @@ class _HDF5:
         self._file.create_dataset("targets", data=np.array(targets, object), dtype=self._text)
         rows = max(1, (1 << 18) // max(len(targets), 1))
         self._values = self._file.create_dataset(
-            "values", (0, len(targets)), "f4", maxshape=(None, len(targets)), chunks=(rows, max(len(targets), 1)),
+            "values", (0, len(targets)), "f4", maxshape=(None, len(targets)),
+            chunks=(rows, max(len(targets), 1)),
             compression="gzip", compression_opts=1, shuffle=True,
         )  # fmt: skip
         self._columns: dict = {}
@@ -225,7 +230,9 @@ def _read_text(path: Path) -> Table:
         skip += 1
     if about.get("format") != FORMAT:
         raise InputError(f"{path} is not a prediction file of seqdl (no line ##format={FORMAT}).")
-    frame = pd.read_csv(path, sep="\t", skiprows=skip, keep_default_na=False, na_values=[], dtype={"#chrom": str, "name": str})
+    frame = pd.read_csv(
+        path, sep="\t", skiprows=skip, keep_default_na=False, na_values=[], dtype={"#chrom": str, "name": str}
+    )
     frame = frame.rename(columns={frame.columns[0]: frame.columns[0].lstrip("#")})
     split = list(frame.columns).index("flag") + 1
     values = frame.iloc[:, split:].to_numpy(np.float32)
@@ -239,7 +246,9 @@ def _read_hdf5(path: Path) -> Table:
     try:
         with h5py.File(path, "r") as f:
             if f.attrs.get("format") != FORMAT:
-                raise InputError(f"{path} is not a prediction file of seqdl (its format is {f.attrs.get('format')!r}).")
+                raise InputError(
+                    f"{path} is not a prediction file of seqdl (its format is {f.attrs.get('format')!r})."
+                )
             columns = {}
             for name, data in f["columns"].items():
                 columns[name] = data.asstr()[:] if h5py.check_string_dtype(data.dtype) else data[:]

@@ -17,6 +17,7 @@ class Picture:
     alt: str
     caption: str = ""
     wide: bool = False
+    limit: int = 0  # px: no wider than this, so that its letters stay as large as the page's
     kind: str = "picture"
 
 
@@ -32,11 +33,14 @@ class Cell:
         What the column sorts by; the text when None.
     spark : tuple of float, optional
         (low, value, high, baseline), each from 0 to 1 of the drawn scale; NaN is not drawn.
+    note : str
+        Shown small below the text.
     """
 
     text: str
     order: Any = None
     spark: tuple[float, float, float, float] | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,11 @@ def number(value: float, digits: int = 3) -> str:
     if isinstance(value, int) or float(value).is_integer() and abs(value) >= 10:
         return f"{int(value):,}"
     return f"{value:.{digits}f}"
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Write a difference with its sign: "+0.120", "−0.031"; "–" for one that is not known."""
+    return "–" if value != value else f"{value:+.{digits}f}".replace("-", "−")
 
 
 def count(n: int, noun: str, plural: str | None = None) -> str:

@@ -139,8 +139,10 @@ def training_section(found: Inputs) -> Section:
     training = found.card.get("training") or {}
     monitor = str(training.get("monitor") or "val_loss")
     history = found.history
-    reading = read_history(history, monitor)
-    best = curves.best_epoch(history, monitor)
+    best = int(training.get("best_epoch") or 0) - 1
+    if not 0 <= best < len(history):
+        best = curves.best_epoch(history, monitor)
+    reading = read_history(history, monitor, best)
     values = ", ".join(
         f"{words} {history[name].iloc[best]:.4f}" for name, words in (
             ("loss", "training loss"), ("val_loss", "validation loss"), ("val_auroc", "validation AUROC"),
@@ -148,7 +150,7 @@ def training_section(found: Inputs) -> Section:
         ) if name in history
     )  # fmt: skip
     picture = Picture(
-        figure_uri(curves.plot_history(history, monitor=monitor)),
+        figure_uri(curves.plot_history(history, monitor=monitor, kept=best)),
         f"Learning curves over {count(len(history), 'epoch')}. {reading}",
         f"At the kept epoch {best + 1}: {values}. The training loss is measured while the weights change, with dropout "
         "and augmentation on, so it may lie above the validation loss.", wide=True,
@@ -171,7 +173,7 @@ def _settings(training: dict) -> str:
     return ("Settings: " + ", ".join(said) + ".") if said else ""
 
 
-def read_history(history, monitor: str = "val_loss") -> str:
+def read_history(history, monitor: str = "val_loss", kept: int | None = None) -> str:
     """Say in a sentence or two whether a training under- or overfits.
 
     Parameters
@@ -180,6 +182,8 @@ def read_history(history, monitor: str = "val_loss") -> str:
         One row an epoch, with ``loss`` and the watched column.
     monitor : str
         Column by which the kept epoch was chosen; smaller is better for a loss, larger otherwise.
+    kept : int, optional
+        0-based row of the kept epoch; the best one by `monitor` when None.
 
     Returns
     -------
@@ -192,23 +196,23 @@ def read_history(history, monitor: str = "val_loss") -> str:
     name = curves.METRIC_NAMES.get(monitor.removeprefix("val_"), monitor).split(" (")[0]
     if not np.isfinite(loss).all() or not np.isfinite(watched).all():
         return f"The loss or the validation {name} became infinite or undefined at some epoch: lower the learning rate."
-    best = curves.best_epoch(history, monitor)
+    best = curves.best_epoch(history, monitor) if kept is None else kept
     falling = "loss" in monitor
-    kept = f"The weights of epoch {best + 1} of {n} were kept, those with the {'lowest' if falling else 'highest'} validation {name}."
+    said = f"The weights of epoch {best + 1} of {n} were kept, those with the {'lowest' if falling else 'highest'} validation {name}."
     scale = max(abs(watched[best]), 1e-12) * (1 if falling else -1)
     worse = (watched[-1] - watched[best]) / scale  # both in the sense of the monitor, as a share
     gain = (watched[max(best - 2, 0)] - watched[best]) / scale
     after = n - 1 - best
     if best == 0:
-        return f"{kept} It never got better after the first: the learning rate may be too high, or the labels hold no signal."
+        return f"{said} It never got better after the first: the learning rate may be too high, or the labels hold no signal."
     if after >= 1 and worse > 0.02 and loss[-1] < loss[best]:
         return (
-            f"{kept} From there on the training loss still fell while the validation {name} got worse by "
+            f"{said} From there on the training loss still fell while the validation {name} got worse by "
             f"{100 * worse:.0f} %: the network began to learn its training windows by heart (overfitting), and stopping was right."
         )
     if after <= max(1, n // 10) and gain > 0.01:
         return (
-            f"{kept} It was still getting better, by {100 * gain:.1f} % over the last epochs: the network is not trained "
+            f"{said} It was still getting better, by {100 * gain:.1f} % over the last epochs: the network is not trained "
             "out (underfitting), and more epochs would probably help."
         )
     if "val_loss" in history:
@@ -216,7 +220,7 @@ def read_history(history, monitor: str = "val_loss") -> str:
         gap = (valid[best] - loss[best]) / max(abs(valid[best]), 1e-12)
         if gap > 0.3:
             return (
-                f"{kept} By then the validation loss stood {100 * gap:.0f} % above the training loss: more regularisation "
+                f"{said} By then the validation loss stood {100 * gap:.0f} % above the training loss: more regularisation "
                 "or more data would probably help more than more epochs."
             )
-    return f"{kept} It had levelled off by then: more epochs of the same would change little."
+    return f"{said} It had levelled off by then: more epochs of the same would change little."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ class Inputs:
     metrics: dict | None = None
     table: Any = None  # metrics.tsv: one row per target and model
     calibration: Any = None
+    curves: Any = None  # curves.tsv: median ROC and precision-recall by category
     history: Any = None
     dataset: Any = None
     genome: Any = None
@@ -75,6 +77,7 @@ def gather(run, *, data=None, genome=None, scores=None, top: int = 5) -> Inputs:
     found.metrics = run.metrics()
     found.table = _table(folder / "metrics.tsv")
     found.calibration = _table(folder / "calibration.tsv")
+    found.curves = _table(folder / "curves.tsv")
     found.history = _table(folder / "history.csv", ",")
     if genome is not None:
         found.genome = open_genome(run, genome)
@@ -91,7 +94,9 @@ def _table(path: Path, separator: str = "\t"):
     if not path.is_file() or path.stat().st_size == 0:
         return None
     try:
-        table = pd.read_csv(path, sep=separator, comment="#" if separator == "\t" else None)
+        with open(path, encoding="utf-8") as handle:  # stamps stand above the header, as lines that begin with #
+            stamps = sum(1 for _ in itertools.takewhile(lambda line: line.startswith("#"), handle))
+        table = pd.read_csv(path, sep=separator, skiprows=stamps, keep_default_na=False, na_values=["nan", ""])
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as a table: {error}. Make it anew.") from None
     return table if len(table) else None

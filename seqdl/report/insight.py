@@ -7,7 +7,7 @@ import numpy as np
 from seqdl.errors import SeqdlError
 from seqdl.intervals import Variant
 from seqdl.plot.style import figure_uri
-from seqdl.report.blocks import Cell, Missing, Picture, Section, Table, Text, count, number
+from seqdl.report.blocks import Cell, Missing, Picture, Section, Table, Text, count, number, signed
 from seqdl.report.inputs import Inputs
 
 FILTER_WINDOWS = 1000  # windows that the filters are shown; more changes a logo little
@@ -42,7 +42,7 @@ def variant_section(found: Inputs) -> Section:
             Cell(f"{row.chrom}:{row.pos:,}", (str(row.chrom), int(row.pos))), Cell("" if row.id == "." else str(row.id)),
             Cell(_allele(row.ref)), Cell(_allele(row.alt)), Cell(str(row.max_target)),
             Cell(number(row.max_ref), row.max_ref), Cell(number(row.max_alt), row.max_alt),
-            Cell(f"{row.max_alt - row.max_ref:+.3f}", row.max_alt - row.max_ref),
+            Cell(signed(row.max_alt - row.max_ref), row.max_alt - row.max_ref),
         ]
         for row in chosen.itertuples()
     ]
@@ -125,7 +125,8 @@ def filter_section(found: Inputs) -> Section:
     from seqdl.plot.logos import plot_filters
 
     try:
-        motifs = filter_motifs(found.run.model, found.dataset.codes(_windows(found.dataset)))
+        windows = _windows(found.dataset)
+        motifs = filter_motifs(found.run.model, found.dataset.codes(windows))
         total = first_layer(found.run.model).filters
     except SeqdlError as error:
         return Section("filters", title, "", [Missing(str(error))], "Filters")
@@ -133,7 +134,7 @@ def filter_section(found: Inputs) -> Section:
         return Section("filters", title, "No filter of the first layer fires often enough to draw it.", [], "Filters")
     shown = motifs[:16]
     reading = (
-        f"{len(motifs)} of {count(total, 'filter')} fire at ten or more places in {FILTER_WINDOWS:,} windows; these are "
+        f"{len(motifs)} of {count(total, 'filter')} fire at ten or more places in {len(windows):,} windows; these are "
         f"the {len(shown)} most specific. A known motif among them is a good sign; a filter that looks like nothing is "
         "common, since later layers combine several."
     )

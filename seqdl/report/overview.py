@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqdl.plot.style import MODEL_LABELS
 from seqdl.report.blocks import Headline, Tile, count, listing, number
 from seqdl.report.inputs import Inputs
 
@@ -46,7 +47,7 @@ def headline(found: Inputs) -> Headline:
     tiles += _size_tiles(card)
     subtitle = " · ".join(
         str(part) for part in (
-            f"run {found.run.path.resolve().name}", f"trained {str(card.get('created', ''))[:10]}" if card.get("created") else "",
+            f"folder {found.run.path.resolve().name}", f"trained {str(card.get('created', ''))[:10]}" if card.get("created") else "",
             f"seqdl {card.get('seqdl')}" if card.get("seqdl") else "",
         ) if part
     )
@@ -61,13 +62,20 @@ def models_of(metrics: dict) -> tuple[dict | None, list[dict]]:
     return network, sorted(others, key=lambda item: -_known(item.get("median_auprc")))
 
 
+def label_of(model: dict | str) -> str:
+    """Return a model's name for a reader."""
+    name = model["name"] if isinstance(model, dict) else model
+    return MODEL_LABELS.get(name, str(model.get("label") or name) if isinstance(model, dict) else name)
+
+
 def judge(found: Inputs) -> tuple[str, list[str]]:
     """Say in words how the network does beside the best baseline.
 
     Returns
     -------
     verdict : str
-        "good": better for most targets; "bad": worse for most; "even": neither; "unknown": nothing to compare.
+        "good" or "bad": the paired interval of the medians' difference lies above or below 0; "even": it holds 0;
+        "unknown": nothing to compare.
     sentences : list of str
     """
     metrics = found.metrics
@@ -85,19 +93,19 @@ def judge(found: Inputs) -> tuple[str, list[str]]:
     if not others:
         return "unknown", [first, "No baseline was run beside it, so it is not known whether a simpler rule does as well."]
     best = others[0]
-    wins, compared = _wins(found.table, best["name"])
     said = (
-        f"The best simple rule, {best.get('label') or best['name']}, reaches {number(best.get('median_auroc'))} "
+        f"The best simple rule, {label_of(best)}, reaches {number(best.get('median_auroc'))} "
         f"and {number(best.get('median_auprc'))}"
     )
+    paired = _comparison(metrics, best["name"])
     gain = _known(network.get("median_auprc")) - _known(best.get("median_auprc"))
-    if compared:
-        share = wins / compared
-        verdict = "good" if share >= 0.6 and gain > 0 else "bad" if share <= 0.4 and gain < 0 else "even"
-        said += f"; by AUPRC the network is ahead of it for {wins:,} of {count(compared, 'target')}."
-    else:
-        verdict = "good" if gain > 0.01 else "bad" if gain < -0.01 else "even"
-        said += "."
+    low, high = paired.get("median_difference_ci") or (gain, gain)
+    verdict = "good" if low > 0 else "bad" if high < 0 else "even"
+    if paired.get("of", 0) > 1:
+        said += f"; by AUPRC the network is ahead of it on {paired['better']:,} of {count(paired['of'], 'target')}"
+        if paired.get("clearly_better") is not None:
+            said += f" (beyond chance on {paired['clearly_better']:,}, behind it on {paired.get('clearly_worse', 0):,})"
+    said += "."
     said += {
         "good": " So it has learned more from the sequence than composition and short words tell.",
         "even": " So it is not clearly better than that: prefer the simple rule until it is.",
@@ -106,15 +114,12 @@ def judge(found: Inputs) -> tuple[str, list[str]]:
     return verdict, [first, said]
 
 
-def _wins(table, baseline: str) -> tuple[int, int]:
-    """Count the targets whose AUPRC is higher under the network, and those that both models have."""
-    if table is None or not {"target", "model", "auprc"} <= set(table.columns):
-        return 0, 0
-    wide = table.pivot_table(index="target", columns="model", values="auprc", aggfunc="first")
-    if "network" not in wide or baseline not in wide:
-        return 0, 0
-    both = wide[["network", baseline]].dropna()
-    return int((both["network"] > both[baseline]).sum()), len(both)
+def _comparison(metrics: dict, baseline: str) -> dict:
+    """Return the paired comparison with a baseline by AUPRC; empty where the metrics hold none."""
+    for entry in metrics.get("comparisons") or []:
+        if entry.get("baseline") == baseline and entry.get("metric") == "auprc":
+            return entry
+    return {}
 
 
 def caveats(found: Inputs) -> list[str]:
@@ -137,12 +142,7 @@ def caveats(found: Inputs) -> list[str]:
             f"{count(len(few), 'target has', 'targets have')} fewer than {metrics.get('min_positives', 10)} positive test "
             f"windows {stay} out of the medians: {listing(few, 5)}."
         )
-    network, _ = models_of(metrics) if metrics else (None, [])
-    if network and _known(network.get("ece"), 0.0) > 0.05:
-        said.append(
-            f"The probabilities are off by {network['ece']:.2f} on average (expected calibration error): "
-            "trust the ranking, not the value."
-        )
+    said += [str(note) for note in metrics.get("notes") or []]
     if found.metrics and found.metrics.get("split") not in (None, "test"):
         said.append(f"The numbers are of the {found.metrics['split']} split, not of the test split.")
     return said
@@ -155,7 +155,7 @@ def _score_tiles(metrics: dict) -> list[Tile]:
     best = others[0] if others else None
     tiles = []
     for key, label in (("median_auroc", "AUROC"), ("median_auprc", "AUPRC")):
-        note = f"{best.get('label') or best['name']}: {number(best.get(key))}" if best else ""
+        note = f"{label_of(best)}: {number(best.get(key))}" if best else ""
         median = "median " if metrics.get("targets_scored", 0) != 1 else ""
         tiles.append(Tile(number(network.get(key)), median + label, note))
     return tiles

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqdl.plot.style import MODEL_LABELS, figure_uri
-from seqdl.report.blocks import Cell, Missing, Picture, Section, Table, count, listing, number
+from seqdl.plot.style import figure_uri
+from seqdl.report.blocks import Cell, Missing, Picture, Section, Table, count, listing, number, signed
 from seqdl.report.inputs import Inputs
-from seqdl.report.overview import models_of
+from seqdl.report.overview import label_of, models_of
 
 
 def performance_section(found: Inputs) -> Section:
@@ -25,17 +25,33 @@ def performance_section(found: Inputs) -> Section:
     if found.metrics is None:
         return Section("performance", title, "", [not_evaluated(found)], "Performance")
     network, others = models_of(found.metrics)
-    blocks: list = [_category_table(found.metrics)]
-    blocks += _curves(found)
+    blocks: list = [_category_table(found.metrics), *_curve_picture(found)]
     reading = ""
     if network is not None and others:
         best = others[0]
         reading = (
             "AUROC is the chance that a window with the target ranks above one without it; AUPRC also asks how pure the "
             f"top of the ranking is, so it shows more when positives are rare. The bar to clear is "
-            f"{best.get('label') or best['name']}, trained and tested on the same windows."
+            f"{label_of(best)}, trained and tested on the same windows."
         )
     return Section("performance", title, reading, blocks, "Performance")
+
+
+def _curve_picture(found: Inputs) -> list:
+    from seqdl.plot.evaluation import plot_category_curves
+
+    if found.curves is None:
+        return []
+    network, others = models_of(found.metrics)
+    alt = "ROC and precision-recall curves by category. Medians over targets: " + "; ".join(
+        f"{label_of(model)} AUROC {number(model.get('median_auroc'))}, AUPRC {number(model.get('median_auprc'))}"
+        for model in [*([network] if network else []), *others]
+    )
+    caption = (
+        "ROC (above) and precision–recall (below): at each place the median over the category's targets (their number in "
+        "brackets). Above: further up and left is better. Below: further up is better; the dotted line is guessing."
+    )
+    return [Picture(figure_uri(plot_category_curves(found.curves)), alt, caption, wide=True)]
 
 
 def not_evaluated(found: Inputs) -> Missing:
@@ -44,13 +60,6 @@ def not_evaluated(found: Inputs) -> Missing:
         "The run has not been evaluated: there is no metrics.json in its folder. This makes it, baselines included:",
         f"seqdl evaluate --run {found.folder} --data {found.dataset_name}",
     )
-
-
-def label_of(model: dict | str) -> str:
-    """Return a model's name for a reader."""
-    if isinstance(model, dict):
-        return str(model.get("label") or MODEL_LABELS.get(model["name"], model["name"]))
-    return MODEL_LABELS.get(model, model)
 
 
 def _category_table(metrics: dict) -> Table:
@@ -86,9 +95,9 @@ def _score_cell(source: dict, key: str, baseline: float | None) -> Cell:
 
 def _scored(value, low, high, baseline, floor: float) -> Cell:
     value, low, high, baseline = (np.nan if item is None else float(item) for item in (value, low, high, baseline))
-    text = number(value) + (f" ({low:.2f}–{high:.2f})" if low == low and high == high else "")
+    note = f"{low:.3f}–{high:.3f}" if low == low and high == high else ""
     scale = [float(np.clip((item - floor) / (1 - floor), 0, 1)) for item in (low, value, high, baseline)]
-    return Cell(text, value if value == value else -1.0, tuple(scale) if value == value else None)
+    return Cell(number(value), value if value == value else -1.0, tuple(scale) if value == value else None, note)
 
 
 def target_section(found: Inputs) -> Section:
@@ -121,7 +130,7 @@ def target_section(found: Inputs) -> Section:
             _scored(row["auroc"], row.get("auroc_lo"), row.get("auroc_hi"), base["auroc"], 0.5),
             _scored(row["auprc"], row.get("auprc_lo"), row.get("auprc_hi"), base["auprc"], 0.0),
             Cell(number(row.get("base_rate"), 4), row.get("base_rate")),
-            Cell("–" if gain != gain else f"{gain:+.3f}", gain if gain == gain else -9.0),
+            Cell(signed(gain), gain if gain == gain else -9.0),
         ])  # fmt: skip
     name = label_of(best) if best else "baseline"
     columns = ("target", "cell", "category", "positives", "AUROC", "AUPRC", "guessing", "AUPRC gain")
@@ -168,23 +177,50 @@ def calibration_section(found: Inputs) -> Section:
     network, _ = models_of(found.metrics or {})
     error = (network or {}).get("ece")
     reading = "On the diagonal, of the windows predicted with 0.3 thirty in a hundred carry the target."
+    table = found.calibration
+    mine = table[(table["model"] == "network") & (table.get("binning", "uniform") == "uniform")]
+    mine = mine.dropna(subset=["mean_predicted"])
+    reading += read_calibration(mine)
     if error is not None:
-        said = "close to what happens" if error <= 0.02 else "usable with care" if error <= 0.05 else "off"
-        reading += f" The expected calibration error is {error:.4f}: the probabilities are {said}."
-    mine = found.calibration[found.calibration["model"] == "network"].dropna(subset=["mean_predicted"])
+        reading += f" (Expected calibration error over all predictions, most of which are near 0: {error:.4f}.)"
     alt = "Calibration: " + "; ".join(
         f"predicted {row.mean_predicted:.2f}, observed {row.observed:.2f}" for row in mine.itertuples()
     )
     picture = Picture(
-        figure_uri(plot_calibration(found.calibration)), alt,
-        "Predicted probability against the share that carries the target, all targets together; dashed: perfect.",
+        figure_uri(plot_calibration(table)), alt,
+        "Predicted probability against the share that carries the target, all targets together. Left: bins of equal width "
+        "show the rare high predictions. Right, on logarithmic axes: bins of equal numbers show where most lie.", wide=True, limit=760,
     )  # fmt: skip
     return Section("calibration", title, reading, [picture], "Calibration")
 
 
+def read_calibration(bins) -> str:
+    """Say whether the high predictions come true; the expected calibration error hides them among the many low ones.
+
+    Parameters
+    ----------
+    bins : pandas.DataFrame
+        Columns bin_lo, n, mean_predicted, observed; one model.
+
+    Returns
+    -------
+    str
+        Begins with a blank; empty where there are too few high predictions to tell.
+    """
+    for floor in (0.5, 0.2, 0.1):
+        high = bins[(bins["bin_lo"] >= floor - 1e-9) & (bins["n"] > 0)]
+        n = int(high["n"].sum())
+        if n < 50:
+            continue
+        predicted, observed = (float((high[name] * high["n"]).sum() / n) for name in ("mean_predicted", "observed"))
+        ratio = observed / predicted
+        said = "about right" if 0.8 <= ratio <= 1.25 else "too high: trust the ranking, not the value" if ratio < 0.8 else "too low"
+        return (
+            f" Of {n:,} predictions above {floor}, whose mean is {predicted:.2f}, {100 * observed:.0f} % carry the target: "
+            f"high predictions are {said}."
+        )
+    return ""
+
+
 def _word(value) -> str:
     return "" if value is None or value != value else str(value)
-
-
-def _curves(found: Inputs) -> list:
-    return []

@@ -91,7 +91,7 @@ def open_network(
             random_split=False,
             label=type(run).__name__,
         )
-    from seqdl.predict import Predictor
+    from seqdl.prediction.predictor import Predictor
     from seqdl.training.run import Run
 
     if isinstance(run, (str, Path)):

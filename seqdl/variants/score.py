@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,64 +14,17 @@ from seqdl.errors import InputError
 from seqdl.files import atomic_path, full_suffix
 from seqdl.genome import Genome
 from seqdl.io.chromosomes import reconcile
-from seqdl.io.vcf import VcfChunk, VcfSurvey, read_vcf, survey_vcf
+from seqdl.io.vcf import VcfChunk, read_vcf, survey_vcf
 from seqdl.progress import Progress, progress_bar, say
 from seqdl.variants.alleles import check_anchor
 from seqdl.variants.network import Network, open_network, pick_targets
 from seqdl.variants.scores import DEFAULT_SCORES, check_scores, compute_scores, outputs_from_logits
-from seqdl.variants.screen import REASONS, Screened, check_policy, screen
-from seqdl.variants.writers import ScoredBlock, ScoreMeta, check_suffix, open_rejects, open_writer
+from seqdl.variants.screen import Screened, check_policy, screen
+from seqdl.variants.summary import ScoreSummary, Tally, assembly_notes
+from seqdl.variants.writers import RejectsWriter, ScoredBlock, ScoreMeta, check_suffix, open_writer
 from seqdl.version import __version__
 
 _BYTES_PER_CHUNK = 1 << 26
-_MANY_MISMATCHES = 0.1
-
-
-class ScoreSummary(NamedTuple):
-    """What a run of `score_variants` did.
-
-    Attributes
-    ----------
-    out, rejects : Path
-        The files that were written.
-    records, alleles, scored : int
-        Records of the VCF, their ALT alleles (a record without ALT counts as one), and those scored.
-    rejected, flags : dict of int
-        Alleles by reason, and warnings on scored ones.
-    mismatches, swapped : int
-        Alleles whose REF is not the genome's, and those of them where the genome carries ALT.
-    seconds : float
-        Time it took.
-    notes : tuple of str
-        What a person should know about the result.
-    """
-
-    out: Path
-    rejects: Path
-    records: int
-    alleles: int
-    scored: int
-    rejected: dict[str, int]
-    flags: dict[str, int]
-    mismatches: int
-    swapped: int
-    seconds: float
-    notes: tuple[str, ...]
-
-    def text(self) -> str:
-        """Return the summary as lines for a person."""
-        rate = f", {self.scored / self.seconds:,.0f}/s" if self.seconds > 0 and self.scored else ""
-        lines = [
-            f"{self.scored:,} of {self.alleles:,} alleles in {self.records:,} records scored ({self.seconds:.1f} s{rate})",
-            *(f"  rejected {n:,} {reason}: {REASONS[reason]}" for reason, n in self.rejected.items()),
-            *(f"  warning  {n:,} {flag}" for flag, n in self.flags.items()),
-        ]
-        if self.mismatches:
-            lines.append(
-                f"  {self.mismatches:,} REF alleles differ from the genome, {self.swapped:,} look swapped with ALT"
-            )
-        lines += [f"  note: {note}" for note in self.notes]
-        return "\n".join([*lines, f"scores:  {self.out}", f"rejects: {self.rejects}"])
 
 
 def score_variants(
@@ -170,7 +121,8 @@ def score_variants(
     )
     size = max(batch_size, min(8 * batch_size, _BYTES_PER_CHUNK // network.window))
     chunks = read_vcf(vcf, size, keep_lines=suffix.startswith(".vcf"))
-    tally = _Tally()
+    tally = Tally()
+    opened = time.monotonic()
     with ExitStack() as stack:
         # Left in the opposite order: the writers are closed, then both files take their names.
         aside = [stack.enter_context(atomic_path(path)) for path in (rejects, out)]
@@ -178,7 +130,7 @@ def score_variants(
             name: genome.lengths[contigs.mapping[name]] for name in survey.contigs if name in contigs.mapping
         }
         writer = stack.enter_context(closing(open_writer(aside[1], meta, survey.header, lengths)))
-        bin_ = stack.enter_context(closing(open_rejects(aside[0])))
+        bin_ = stack.enter_context(closing(RejectsWriter(aside[0])))
         progress = stack.enter_context(progress_bar(survey.alleles, "Scoring variants", "alleles"))
         prepared = ((c, screen(c, genome, contigs.mapping, network.window, anchor, policy)) for c in chunks)
         for chunk, screened in stack.enter_context(closing(_one_ahead(prepared))):
@@ -186,11 +138,22 @@ def score_variants(
             writer.write(block)
             bin_.write(block)
             tally.add(block, screened)
-    notes = [*_assembly_notes(survey, contigs.mapping, genome), *tally.notes(survey)]
+    finished = time.monotonic()
+    notes = (*assembly_notes(survey, contigs.mapping, genome), *tally.notes(survey))
     return ScoreSummary(
-        out, rejects, survey.records, survey.alleles, tally.scored, _ordered(tally.rejected), dict(tally.flags),
-        tally.mismatches, tally.swapped, time.monotonic() - began, tuple(notes),
-    )  # fmt: skip
+        out=out,
+        rejects=rejects,
+        records=survey.records,
+        alleles=survey.alleles,
+        scored=tally.scored,
+        rejected=tally.by_reason(),
+        flags=dict(tally.flags),
+        mismatches=tally.mismatches,
+        swapped=tally.swapped,
+        seconds=finished - began,
+        rate=tally.scored / max(finished - opened, 1e-9),
+        notes=notes,
+    )
 
 
 def _output_paths(
@@ -256,49 +219,3 @@ def _score(
     return ScoredBlock(
         chunk, screened.rows, screened.flags, screened.reasons, screened.details, values, best, *largest
     )
-
-
-class _Tally:
-    """Counts what happened, block by block."""
-
-    def __init__(self) -> None:
-        self.scored = self.mismatches = self.swapped = 0
-        self.rejected: Counter[str] = Counter()
-        self.flags: Counter[str] = Counter()
-
-    def add(self, block: ScoredBlock, screened: Screened) -> None:
-        """Count a block."""
-        self.scored += len(block.rows)
-        self.mismatches += screened.mismatches
-        self.swapped += screened.swapped
-        self.rejected.update(reason for reason in block.reasons if reason)
-        self.flags.update(name for flags in block.flags if flags != "." for name in flags.split(";"))
-
-    def notes(self, survey: VcfSurvey) -> Iterator[str]:
-        """Yield what the counts mean, where they are unusual."""
-        checked = self.scored + self.rejected["REF_MISMATCH"]
-        if self.mismatches > _MANY_MISMATCHES * checked:
-            yield (
-                f"{self.mismatches / checked:.0%} of the REF alleles differ from the genome: is the VCF from another "
-                "assembly? Scores of the others may then stand at wrong places."
-            )
-        if survey.records == 0:
-            yield "the VCF has a header and no records, so there is nothing to score"
-        elif self.scored == 0:
-            reason, count = self.rejected.most_common(1)[0]
-            yield f"no allele could be scored; most ({count:,}) because: {REASONS[reason]} ({reason})"
-
-
-def _ordered(rejected: Counter[str]) -> dict[str, int]:
-    return {reason: rejected[reason] for reason in REASONS if rejected[reason]}
-
-
-def _assembly_notes(survey: VcfSurvey, mapping: Mapping[str, str], genome: Genome) -> Iterator[str]:
-    """Yield where the VCF's header gives a contig another length than the genome has."""
-    for name, length in survey.declared.items():
-        if length and name in mapping and length != genome.lengths[mapping[name]]:
-            yield (
-                f"the VCF's header gives {name} {length:,} bases, the genome's {mapping[name]} has "
-                f"{genome.lengths[mapping[name]]:,}: another assembly, or a part of the contig?"
-            )
-            return

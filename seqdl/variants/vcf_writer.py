@@ -17,9 +17,10 @@ from urllib.parse import quote
 
 import numpy as np
 
+from seqdl.variants.bgzip import open_bytes
 from seqdl.variants.scores import SCORES, SIGN
 from seqdl.variants.screen import FLAGS, REASONS
-from seqdl.variants.writers import FLOAT, ScoredBlock, ScoreMeta, open_bytes
+from seqdl.variants.writers import FLOAT, ScoredBlock, ScoreMeta
 
 PER_TARGET_AT_MOST = 20
 _PREFIX = "SEQDL_"

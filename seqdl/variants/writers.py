@@ -34,6 +34,7 @@ import numpy as np
 from seqdl.errors import InputError
 from seqdl.files import full_suffix
 from seqdl.io.vcf import VcfChunk
+from seqdl.variants.bgzip import open_bytes
 from seqdl.variants.reading import ScoreTable, read_scores
 from seqdl.variants.scores import SCORES, SIGN
 from seqdl.variants.screen import FLAGS, REASONS
@@ -43,7 +44,7 @@ __all__ = [
     "ScoreTable",
     "ScoredBlock",
     "check_suffix",
-    "open_rejects",
+    "RejectsWriter",
     "open_writer",
     "read_scores",
 ]
@@ -222,16 +223,6 @@ def open_writer(path: Path, meta: ScoreMeta, vcf_header: str, contigs: dict[str,
     return H5Writer(path, meta) if suffix == ".h5" else ParquetWriter(path, meta)
 
 
-def open_bytes(path: Path):
-    """Open a file for bytes, bgzip-compressed if its name ends in .gz (any gzip reader opens it too)."""
-    if path.suffix == ".gz":
-        import pysam
-
-        # Level 1 is five times as fast as the default and a tenth larger: digits hardly compress.
-        return pysam.BGZFile(str(path), "wb1")
-    return open(path, "wb")
-
-
 def column_names(meta: ScoreMeta) -> list[str]:
     """Return the names "<target>:<score>" of the value columns, target by target."""
     return [f"{' '.join(target.split())}:{score}" for target in meta.targets for score in meta.scores]
@@ -283,7 +274,7 @@ class TsvWriter:
 
 
 class RejectsWriter:
-    """The alleles that were not scored, each with a named reason and what was found."""
+    """The alleles that were not scored, with reason and finding; plain or bgzip by the path's suffix."""
 
     def __init__(self, path: Path) -> None:
         self._file = open_bytes(path)
@@ -301,8 +292,3 @@ class RejectsWriter:
     def close(self) -> None:
         """Finish the file."""
         self._file.close()
-
-
-def open_rejects(path: Path) -> Writer:
-    """Open the rejects file, plain or bgzip by its name."""
-    return RejectsWriter(path)

@@ -23,7 +23,16 @@ def files(tmp_path):
 
 
 def build(files, *more):
-    words = ["data", "build", "--genome", str(files / "g.fa"), "--peaks", str(files / "peaks"), "--window", "400"]
+    words = [
+        "data",
+        "build",
+        "--genome",
+        str(files / "g.fa"),
+        "--peaks",
+        str(files / "peaks"),
+        "--window",
+        "400",
+    ]
     return main([*words, "--out", str(files / "ds.h5"), *more])
 
 

@@ -25,7 +25,8 @@ def test_list_shows_every_preset(capsys):
 
 def test_list_loads_no_keras():
     code = (
-        "import argparse, sys; from seqdl.cli import models as m; p = argparse.ArgumentParser(); m.add_arguments(p)\n"
+        "import argparse, sys; from seqdl.cli import models as m; p = argparse.ArgumentParser(); "
+        "m.add_arguments(p)\n"
         "m.run(p.parse_args(['list'])); assert not {'keras', 'tensorflow', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
@@ -34,7 +35,15 @@ def test_list_loads_no_keras():
 def test_show_prints_paper_deviations_and_layers(capsys):
     assert call("show", "deepsea") == 0
     out = capsys.readouterr().out
-    for text in ("Zhou J, Troyanskaya OG", "Threshold", "conv3", "53 x 960", "total", "52,843,119", "preset small"):
+    for text in (
+        "Zhou J, Troyanskaya OG",
+        "Threshold",
+        "conv3",
+        "53 x 960",
+        "total",
+        "52,843,119",
+        "preset small",
+    ):
         assert text in out
 
 

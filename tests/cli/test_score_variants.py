@@ -2,6 +2,10 @@
 
 import argparse
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -77,7 +81,7 @@ def test_scores_and_says_what_it_did(folder, tmp_path, capsys):
     assert "5 of 7 alleles in 5 records scored" in told.out
     assert "rejected 1 SYMBOLIC" in told.out
     assert "rejected 1 REF_MISMATCH" in told.out
-    assert "1 look swapped" in told.out
+    assert "look swapped with ALT: 1" in told.out
     assert "VCF: I → chrI (chr prefix)" in told.err
     table = read_scores(out)
     assert table.targets == ["CTCF", "RAP1"]
@@ -92,7 +96,7 @@ def test_scores_and_says_what_it_did(folder, tmp_path, capsys):
 
 def test_the_numbers_are_the_networks_own(folder, tmp_path):
     from seqdl.encoding import encode, reverse_complement
-    from seqdl.predict import Predictor
+    from seqdl.prediction.predictor import Predictor
     from seqdl.training.run import Run
 
     table = read_scores(score(folder, tmp_path, "--no-strand-average", "--scores", "all"))
@@ -129,3 +133,26 @@ def test_another_genome_is_refused_unless_allowed(folder, tmp_path):
         score(folder, tmp_path, genome="other.fa")
     assert not list(tmp_path.glob("s.*"))
     score(folder, tmp_path, "--allow-genome-mismatch", genome="other.fa")
+
+
+@pytest.mark.slow
+def test_ctrl_c_leaves_nothing_behind(folder, tmp_path):
+    """A real process, a real signal, in the middle of writing."""
+    text = (folder / "g.fa").read_text().split()[1]
+    with open(tmp_path / "many.vcf", "w") as handle:
+        handle.write("##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n")
+        handle.writelines(
+            f"chrI\t{i % 2000 + 1}\t.\t{text[i % 2000]}\tN\t.\t.\t.\n" for i in range(1_000_000)
+        )
+    verb = [sys.executable, "-m", "seqdl.cli.main", "score-variants", "--run", folder / "run"]
+    files = ["--genome", folder / "g.fa", "--vcf", tmp_path / "many.vcf", "--out", tmp_path / "s.tsv.gz"]
+    process = subprocess.Popen([str(a) for a in (*verb, *files)], stderr=subprocess.PIPE, text=True)
+    until = time.monotonic() + 200
+    while not any(p.stat().st_size for p in tmp_path.glob(".s.*.tsv.gz")) and time.monotonic() < until:
+        assert process.poll() is None
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert [p.name for p in tmp_path.iterdir()] == ["many.vcf"]

@@ -1,4 +1,4 @@
-"""A built dataset says what the files said: windows, labels, split, negatives; bad input stops with a sentence."""
+"""A built dataset says what the files said; negatives are negatives; bad input stops with a sentence."""
 
 import gzip
 import json
@@ -16,8 +16,12 @@ from seqdl.encoding import N, decode, encode
 from seqdl.errors import InputError, MissingDependencyError
 from seqdl.genome import Genome
 
-needs_bedtools = pytest.mark.skipif(shutil.which("bedtools") is None, reason="the program bedtools is not installed")
-needs_data = pytest.mark.skipif("SEQDL_DATA" not in os.environ, reason="real genomes and peaks: set SEQDL_DATA")
+needs_bedtools = pytest.mark.skipif(
+    shutil.which("bedtools") is None, reason="the program bedtools is not installed"
+)
+needs_data = pytest.mark.skipif(
+    "SEQDL_DATA" not in os.environ, reason="real genomes and peaks: set SEQDL_DATA"
+)
 CHROMS = {"test_chroms": "c3", "valid_chroms": "c2"}
 
 
@@ -46,7 +50,9 @@ def peaks(tmp_path):
 @pytest.fixture
 def build(genome, peaks, tmp_path):
     def run(**changes):
-        arguments = dict(genome=genome, peaks=peaks, window=100, bin=20, out=tmp_path / "ds.h5", **CHROMS) | changes
+        arguments = (
+            dict(genome=genome, peaks=peaks, window=100, bin=20, out=tmp_path / "ds.h5", **CHROMS) | changes
+        )
         return build_dataset(**arguments), Dataset.open(arguments["out"])
 
     return run
@@ -66,7 +72,8 @@ def test_windows_labels_and_split(build, genome):
         for chrom, start in [(data.chroms[row], data.starts[row])]
     }
     assert found == {
-        ("c1", 0, "A"), ("c1", 20, "A"), ("c1", 900, "A"), ("c2", 100, "A"), ("c2", 120, "A"), ("c2", 140, "A"),
+        ("c1", 0, "A"), ("c1", 20, "A"), ("c1", 900, "A"), ("c2", 100, "A"), ("c2", 120, "A"),
+        ("c2", 140, "A"),
         ("c3", 400, "A"), ("c3", 420, "A"), ("c3", 440, "A"),
         ("c1", 0, "B"), ("c1", 20, "B"), ("c2", 120, "B"), ("c3", 980, "B"),
     }  # fmt: skip
@@ -74,7 +81,9 @@ def test_windows_labels_and_split(build, genome):
     wanted = Genome(genome)
     for row in (0, 51, 149, 199):
         start = int(data.starts[row])
-        np.testing.assert_array_equal(data.codes([row])[0], wanted.fetch(data.chroms[row], start, start + 100))
+        np.testing.assert_array_equal(
+            data.codes([row])[0], wanted.fetch(data.chroms[row], start, start + 100)
+        )
 
 
 def test_max_n_and_exact_tiling(build):
@@ -84,9 +93,7 @@ def test_max_n_and_exact_tiling(build):
 
 
 def test_regions_do_not_leak(build):
-    report, data = build(
-        test_chroms="c3", valid_chroms=None, valid_regions="c1:1000-2050", windows="all"
-    )
+    report, data = build(test_chroms="c3", valid_chroms=None, valid_regions="c1:1000-2050", windows="all")
     assert report.split_kind == "regions"
     valid = data.starts[data.split == 1]
     assert valid.min() >= 1000
@@ -106,7 +113,9 @@ def test_folds_and_random(build, tmp_path):
 
 
 def test_same_seed_same_file_contents(build):
-    none = dict(test_chroms=None, valid_chroms=None, random_split=(0.2, 0.2), windows="labelled", negatives="shuffle")
+    none = dict(
+        test_chroms=None, valid_chroms=None, random_split=(0.2, 0.2), windows="labelled", negatives="shuffle"
+    )
     one, two = build(seed=3, **none)[1], build(seed=3, **none)[1]
     np.testing.assert_array_equal(one.split, two.split)
     np.testing.assert_array_equal(one.codes(np.arange(one.n)), two.codes(np.arange(two.n)))
@@ -138,7 +147,9 @@ def test_shuffles_keep_composition_and_split_without_bedtools(build, monkeypatch
     for split in range(3):
         mine = [np.flatnonzero((data.split == split) & (data.origin == o)) for o in (0, 3)]
         pairs = [
-            sorted(np.bincount(5 * c[:-1] + c[1:], minlength=25).tolist() for c in data.codes(rows).astype(int))
+            sorted(
+                np.bincount(5 * c[:-1] + c[1:], minlength=25).tolist() for c in data.codes(rows).astype(int)
+            )
             for rows in mine
         ]
         assert pairs[0] == pairs[1]
@@ -218,7 +229,9 @@ def fastas(tmp_path):
         path = tmp_path / name
         with gzip.open(path, "wt") as handle:
             for i in range(n):
-                handle.write(f">{prefix}{i} family={i % 7}\n{decode(rng.integers(0, 4, 30).astype(np.uint8))}\n")
+                handle.write(
+                    f">{prefix}{i} family={i % 7}\n{decode(rng.integers(0, 4, 30).astype(np.uint8))}\n"
+                )
         return path
 
     return write("pos.fa.gz", 60, "p"), write("neg.fa.gz", 90, "n")
@@ -227,7 +240,12 @@ def fastas(tmp_path):
 def test_sequences_with_groups(fastas, tmp_path):
     out = tmp_path / "seq.h5"
     report = build_dataset(
-        fasta=fastas[0], negatives_fasta=fastas[1], group_by=r"family=(\d+)", random_split="0.2,0.2", out=out, seed=1
+        fasta=fastas[0],
+        negatives_fasta=fastas[1],
+        group_by=r"family=(\d+)",
+        random_split="0.2,0.2",
+        out=out,
+        seed=1,
     )
     data = Dataset.open(out)
     assert (data.kind, data.window, data.n, data.split_kind) == ("sequences", 30, 150, "groups")
@@ -264,7 +282,9 @@ def test_sequences_shuffled_stay_with_their_source(fastas, tmp_path):
     ],
 )
 def test_bad_sequences(fastas, tmp_path, changes, message):
-    arguments = dict(fasta=fastas[0], negatives_fasta=fastas[1], random_split="0.1,0.1", out=tmp_path / "x.h5")
+    arguments = dict(
+        fasta=fastas[0], negatives_fasta=fastas[1], random_split="0.1,0.1", out=tmp_path / "x.h5"
+    )
     with pytest.raises(InputError, match=message):
         build_dataset(**(arguments | changes))
 
@@ -279,7 +299,7 @@ def copied(folder: Path, name: str) -> Path:
 @needs_data
 def test_yeast_has_the_known_size(tmp_path):
     report = build_dataset(
-        copied(tmp_path, "yeast/sacCer3.fa.gz"), Path(os.environ["SEQDL_DATA"], "yeast", "chipexo"), 1000, 200,
+        copied(tmp_path, "yeast/sacCer3.fa.gz"), Path(os.environ["SEQDL_DATA"], "yeast/chipexo"), 1000, 200,
         tmp_path / "y.h5", min_peaks=200, test_chroms="chrXV,chrXVI", valid_chroms="chrXIV",
     )  # fmt: skip
     assert (report.n_windows, report.n_targets) == (60_349, 189)
@@ -290,7 +310,9 @@ def test_yeast_has_the_known_size(tmp_path):
 @needs_data
 def test_human_slice_has_the_known_size(tmp_path):
     folder = Path(os.environ["SEQDL_DATA"], "human_chr22", "peaks")
-    files = [f for cell in ("GM12878", "K562", "HeLa-S3") for f in sorted((folder / cell).glob("wgEncodeAwg*"))]
+    files = [
+        f for cell in ("GM12878", "K562", "HeLa-S3") for f in sorted((folder / cell).glob("wgEncodeAwg*"))
+    ]
     genome = copied(tmp_path, "human_chr22/hg19_chr22_1_22M.fa.gz")
     arguments = dict(genome=genome, peaks=files, out=tmp_path / "h.h5", random_split=(0.1, 0.1))
     report = build_dataset(label_rule="half-bin", **arguments)

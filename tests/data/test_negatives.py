@@ -11,15 +11,24 @@ from hypothesis import strategies as st
 
 from seqdl.data.bins import Peaks
 from seqdl.data.negatives import (
-    GC_STEP, excluded_regions, how_many, match_gc, regions_without_peaks, repeats, require_bedtools,
-    sample_background, shuffle_positives,
+    GC_STEP,
+    excluded_regions,
+    how_many,
+    match_gc,
+    regions_without_peaks,
+    repeats,
+    require_bedtools,
+    sample_background,
+    shuffle_positives,
 )  # fmt: skip
 from seqdl.data.regions import merge
 from seqdl.errors import InputError, MissingDependencyError
 from seqdl.genome import Genome
 
 GENOME = Genome.from_arrays({"b": "A" * 50, "a": "C" * 30, "empty": "G" * 7})
-needs_bedtools = pytest.mark.skipif(shutil.which("bedtools") is None, reason="the program bedtools is not installed")
+needs_bedtools = pytest.mark.skipif(
+    shutil.which("bedtools") is None, reason="the program bedtools is not installed"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -94,6 +103,7 @@ def test_ratio_must_be_positive():
 def test_shuffles_keep_dinucleotides():
     codes = np.random.default_rng(1).integers(0, 4, (20, 60)).astype(np.uint8)
     (shuffled,) = shuffle_positives(iter([codes]), seed=2)
+
     def count(x):
         return np.stack([np.bincount(5 * row[:-1] + row[1:], minlength=25) for row in x])
 

@@ -10,8 +10,17 @@ from hypothesis import strategies as st
 from seqdl.data.regions import contained, covered, merge, overlapping, unknown_bases
 from seqdl.data.split_regions import split_by_regions
 from seqdl.data.splits import (
-    DROPPED, TEST, TRAIN, VALID, groups_from_headers, read_folds, require_all_splits, split_at_random,
-    split_by_chromosome, split_by_folds, split_by_groups,
+    DROPPED,
+    TEST,
+    TRAIN,
+    VALID,
+    groups_from_headers,
+    read_folds,
+    require_all_splits,
+    split_at_random,
+    split_by_chromosome,
+    split_by_folds,
+    split_by_groups,
 )  # fmt: skip
 from seqdl.errors import InputError
 from seqdl.genome import Genome
@@ -19,7 +28,9 @@ from seqdl.genome import Genome
 GENOME = Genome.from_arrays({"chrI": "A" * 300, "chrII": "C" * 200, "chrIII": "G" * 100})
 IDS = np.array([0, 0, 1, 2])
 
-intervals = st.tuples(st.integers(0, 2), st.integers(0, 90), st.integers(1, 40)).map(lambda t: (t[0], t[1], t[1] + t[2]))
+intervals = st.tuples(st.integers(0, 2), st.integers(0, 90), st.integers(1, 40)).map(
+    lambda t: (t[0], t[1], t[1] + t[2])
+)
 
 
 @settings(deadline=None)
@@ -63,7 +74,9 @@ def test_folds_leave_the_rest_out(tmp_path):
     path.write_text(json.dumps({"train": ["chrI", "chr9"], "valid": ["chrIII"], "test": []}))
     split = split_by_folds(IDS, GENOME, path)
     assert split.assignment.tolist() == [TRAIN, TRAIN, DROPPED, VALID]
-    assert any("chrII" in n and "in no fold" in n for n in split.notes) and any("chr9" in n for n in split.notes)
+    assert any("chrII" in n and "in no fold" in n for n in split.notes) and any(
+        "chr9" in n for n in split.notes
+    )
     with pytest.raises(InputError, match="'test' is empty"):
         require_all_splits(split.assignment, split.kind)
 
@@ -89,12 +102,16 @@ def test_windows_of_two_splits_share_no_base(window, at, wide, gap, wide2):
     begin = at + wide + gap
     if begin >= 300:
         return
-    split = split_by_regions(ids, starts, window, GENOME, f"chrI:{at}-{at + wide}", f"chrI:{begin}-{begin + wide2}")
+    split = split_by_regions(
+        ids, starts, window, GENOME, f"chrI:{at}-{at + wide}", f"chrI:{begin}-{begin + wide2}"
+    )
     bases = {
         code: {p for s in starts[split.assignment == code] for p in range(s, s + window) if 0 <= p < 300}
         for code in (TRAIN, VALID, TEST)
     }
-    assert not bases[TRAIN] & bases[VALID] and not bases[TRAIN] & bases[TEST] and not bases[VALID] & bases[TEST]
+    assert (
+        not bases[TRAIN] & bases[VALID] and not bases[TRAIN] & bases[TEST] and not bases[VALID] & bases[TEST]
+    )
     assert bases[TEST] <= set(range(at, at + wide)) and bases[VALID] <= set(range(begin, begin + wide2))
     for start, code in zip(starts, split.assignment):
         inside = {p for p in range(start, start + window) if 0 <= p < 300}

@@ -92,7 +92,9 @@ def test_encode_names(stem, fields):
     assert tuple(parse_encode_name(stem).values()) == fields
 
 
-@pytest.mark.parametrize("stem", ["Abf1_CX", "11760_EAF3_chexmix_filtered_new", "wgEncodeBroadHistoneK562Cbpsc369Pk"])
+@pytest.mark.parametrize(
+    "stem", ["Abf1_CX", "11760_EAF3_chexmix_filtered_new", "wgEncodeBroadHistoneK562Cbpsc369Pk"]
+)
 def test_other_names_say_nothing(stem):
     assert parse_encode_name(stem) is None
 

@@ -41,7 +41,9 @@ def test_blanks_instead_of_tabs(tmp_path):
 @pytest.mark.parametrize("name", ["x.narrowPeak", "x.bed"])
 def test_narrow_peak_summits(tmp_path, name):
     line = "chr1\t100\t300\t.\t0\t.\t1.5\t-1\t2.5\t{}\n"
-    table = read_bed(write(tmp_path, line.format(60) + line.format(-1) + line.format(0) + line.format(200), name))
+    table = read_bed(
+        write(tmp_path, line.format(60) + line.format(-1) + line.format(0) + line.format(200), name)
+    )
     assert table.summit.tolist() == [160, -1, 100, 299]
 
 
@@ -50,7 +52,13 @@ def test_broad_peak_has_no_summit(tmp_path):
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 10**9), st.integers(1, 10**6)), min_size=1, max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.integers(0, 10**9), st.integers(1, 10**6)),
+        min_size=1,
+        max_size=30,
+    )
+)
 def test_written_is_read(tmp_path_factory, rows):
     path = tmp_path_factory.mktemp("bed") / "x.bed.gz"
     with gzip.open(path, "wt") as handle:

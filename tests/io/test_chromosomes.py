@@ -75,7 +75,9 @@ def test_alias_goes_first_and_must_lead_somewhere(tmp_path):
         reconcile(["a"], YEAST, alias={"a": "chrXX"})
 
 
-@pytest.mark.parametrize("text, message", [("a\tb\tc\n", ":1: an alias line"), ("a\tb\na\tc\n", ":2: 'a' is given two")])
+@pytest.mark.parametrize(
+    "text, message", [("a\tb\tc\n", ":1: an alias line"), ("a\tb\na\tc\n", ":2: 'a' is given two")]
+)
 def test_bad_alias_tables_name_the_line(tmp_path, text, message):
     path = tmp_path / "alias.tsv"
     path.write_text(text)

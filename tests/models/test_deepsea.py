@@ -68,7 +68,9 @@ def test_output_bias_sets_the_base_rates(preset):
 
 def test_overrides_change_one_thing():
     config = get_entry("deepsea").options("small")
-    small = build_model("deepsea", 400, 2, "small", filters=[4, 5], kernel_sizes=[3, 3], pool_sizes=[2, 2], dropouts=[0, 0])
+    small = build_model(
+        "deepsea", 400, 2, "small", filters=[4, 5], kernel_sizes=[3, 3], pool_sizes=[2, 2], dropouts=[0, 0]
+    )
     assert small.get_layer("conv1").filters == 4
     assert small.get_layer("conv2").filters == 5
     assert small.get_layer("dense").units == config["dense_units"]
@@ -80,8 +82,10 @@ def test_overrides_change_one_thing():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"filters": [4]}, {"filters": []}, {"filters": 4}, {"dropouts": [0.1, 0.2, 1.0]}, {"kernel_sizes": [3, 3, 0]},
-        {"padding": "causal"}, {"dense_units": 0}, {"dilated_blocks": -1},
+        {"filters": [4]}, {"filters": []}, {"filters": 4}, {"dropouts": [0.1, 0.2, 1.0]},
+        {"kernel_sizes": [3, 3, 0]},
+        {"padding": "causal"}, {"dense_units": 0}, {"dilated_blocks": -1}, {"activation": "rely"},
+        {"kernel_l2": -1}, {"dense_units": "64"},
     ],
 )  # fmt: skip
 def test_senseless_sizes_are_refused(wrong):
@@ -97,4 +101,6 @@ def test_mixed_precision_keeps_the_end_in_float32():
     finally:
         keras.mixed_precision.set_dtype_policy(before)
     assert model.get_layer("conv1").compute_dtype == "bfloat16"
-    assert model.get_layer("logits").compute_dtype == model.get_layer("probabilities").compute_dtype == "float32"
+    assert (
+        model.get_layer("logits").compute_dtype == model.get_layer("probabilities").compute_dtype == "float32"
+    )

@@ -96,7 +96,9 @@ def test_our_layer_and_common_layers_of_keras_open(tmp_path):
     model = keras.Model(codes, keras.layers.Dense(1, activation="sigmoid")(x))
     path = save_model_file(model, tmp_path / "m.keras")
     sample = np.random.default_rng(0).integers(0, 5, (2, 30)).astype("uint8")
-    np.testing.assert_allclose(np.asarray(load_model_file(path)(sample)), np.asarray(model(sample)), rtol=1e-6)
+    np.testing.assert_allclose(
+        np.asarray(load_model_file(path)(sample)), np.asarray(model(sample)), rtol=1e-6
+    )
 
 
 def test_name_must_end_in_keras(model, tmp_path):
@@ -136,7 +138,9 @@ def test_flipped_bytes_are_noticed(saved):
         load_model_file(saved)
 
 
-@pytest.mark.parametrize("name", ["assets/x.py", "../evil", "/etc/passwd", "model.weights.npz", "config.json/", "__main__.py"])
+@pytest.mark.parametrize(
+    "name", ["assets/x.py", "../evil", "/etc/passwd", "model.weights.npz", "config.json/", "__main__.py"]
+)
 def test_members_outside_the_list(saved, name):
     rewrite(saved, lambda members: {**members, name: b"x"})
     for reader in (load_model_file, read_card):
@@ -256,10 +260,20 @@ def test_registered_class_of_a_user_opens(tmp_path):
         {"module": None, "class_name": "__lambda__", "config": {"value": "x"}},
         {"module": "keras.utils", "class_name": "get_file", "config": {}, "registered_name": None},
         {"module": "os", "class_name": "system", "config": {}, "registered_name": None},
-        {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "/x"}, "registered_name": None},
+        {
+            "module": "keras.layers",
+            "class_name": "TFSMLayer",
+            "config": {"filepath": "/x"},
+            "registered_name": None,
+        },
         {"module": "keras.layers", "class_name": "StringLookup", "config": {"vocabulary": "/etc/passwd"}},
         {"module": "keras.src.ops.numpy", "class_name": "backend", "config": {}, "registered_name": None},
-        {"module": "keras.src.models.functional", "class_name": "Lambda", "config": {}, "registered_name": None},
+        {
+            "module": "keras.src.models.functional",
+            "class_name": "Lambda",
+            "config": {},
+            "registered_name": None,
+        },
         {"module": "keras.layers", "class_name": "Dense", "config": {}, "registered_name": "evil>Dense"},
         {"module": 5, "class_name": ["x"], "config": {}},
     ],

@@ -13,7 +13,8 @@ def test_lists_without_loading_keras_or_tensorflow():
     code = (
         "import sys; from seqdl.models import list_models, get_entry\n"
         "assert [e.name for e in list_models()] == ['deepsea']\n"
-        "e = get_entry('DeepSEA'); assert e.parameters == 52843119 and e.deviations and e.paper and e.input and e.output\n"
+        "e = get_entry('DeepSEA'); assert e.parameters == 52843119 and e.deviations and e.paper and "
+        "e.input and e.output\n"
         "loaded = {'keras', 'tensorflow', 'jax', 'h5py', 'pandas'} & set(sys.modules)\n"
         "assert not loaded, loaded"
     )

@@ -1,9 +1,12 @@
 """The same numbers in every format, and files that other programs read."""
 
+import errno
 import gzip
 import json
+import os
 import shutil
 import subprocess
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 from variant_cases import HEADER, letters, other
 
 from seqdl.errors import InputError
+from seqdl.variants.bgzip import Bgzip
 from seqdl.variants.score import score_variants
 from seqdl.variants.scores import SCORES
 from seqdl.variants.vcf_writer import target_keys
@@ -214,3 +218,16 @@ def test_the_description_is_json_with_a_version(written):
     line = next(x for x in written("tsv").read_text().splitlines() if x.startswith("##meta="))
     meta = json.loads(line[len("##meta=") :])
     assert (meta["format"], meta["version"], meta["window"], meta["anchor"]) == ("seqdl-scores", 1, 40, 20)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, a disk that is always full")
+def test_a_full_disk_is_an_error_with_its_cause(capfd):
+    """A bgzip file that could not be written must never be taken for a finished one."""
+    for size in (10, 10_000_000):
+        file = Bgzip(Path("/dev/full"))
+        with pytest.raises(OSError, match="is the disk full") as caught:
+            file.write(os.urandom(size))
+            file.close()
+        assert caught.value.errno == errno.ENOSPC
+        file.close()
+    assert capfd.readouterr().err == ""

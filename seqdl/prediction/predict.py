@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,8 +12,8 @@ import numpy as np
 from seqdl.errors import InputError
 from seqdl.files import suggest
 from seqdl.genome import Genome
-from seqdl.prediction.predictor import BFLOAT16_NOTE, Predictor, in_precision, sigmoid
-from seqdl.prediction.sources import LENGTH_RULES, region_windows, sequence_windows
+from seqdl.prediction.predictor import Predictor, sigmoid
+from seqdl.prediction.sources import region_windows, sequence_windows
 from seqdl.prediction.writers import FORMAT, VERSION, check_suffix, open_writer, read_predictions
 from seqdl.progress import progress_bar
 from seqdl.version import __version__
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from seqdl.training.run import Run
-
-__all__ = ["BFLOAT16_NOTE", "Predictions", "Predictor", "in_precision", "predict", "read_predictions", "sigmoid"]
 
 # Windows held in memory at a time, about: enough to keep the device busy, whatever the file's size.
 _ROWS = 2048
@@ -211,13 +207,3 @@ def _about(run: Run, predictor: Predictor, genome: Genome | None, source, rule: 
     about["values"] = "log odds (natural logarithm)" if logits else "probabilities"
     about["flag"] = "OUT_OF_RANGE: padded with N past an end; N_IN_WINDOW: unknown bases; .: neither"
     return about
-
-
-class _CallableModule(types.ModuleType):
-    """This module has the name of its verb: `seqdl.predict(...)` must work before and after its import."""
-
-    def __call__(self, *args, **kwargs) -> Predictions:
-        return predict(*args, **kwargs)
-
-
-sys.modules[__name__].__class__ = _CallableModule

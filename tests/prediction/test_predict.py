@@ -20,7 +20,9 @@ from seqdl.errors import InputError
 from seqdl.genome import Genome
 from seqdl.models import build_model
 from seqdl.models.save import save_model_file
-from seqdl.predict import Predictor, in_precision, predict, read_predictions, sigmoid
+from seqdl.prediction.predict import predict
+from seqdl.prediction.predictor import Predictor, in_precision, sigmoid
+from seqdl.prediction.writers import read_predictions
 from seqdl.training.run import Run
 
 WINDOW = 200
@@ -53,7 +55,8 @@ def run_folder(model, genome, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run1"
     contigs = {name: {"length": genome.lengths[name], "md5": genome.md5[name]} for name in genome.names}
     card = {
-        "format": "seqdl-run", "version": 1, "model": {"name": "deepsea", "preset": "small"}, "alphabet": "ACGT",
+        "format": "seqdl-run", "version": 1, "model": {"name": "deepsea", "preset": "small"},
+        "alphabet": "ACGT",
         "n_policy": "zeros", "window": WINDOW, "bin": 50, "anchor": WINDOW // 2, "input_shape": [WINDOW, 4],
         "targets": [{"name": name} for name in TARGETS], "strand_average": True, "split": {"random": False},
         "genome": {"name": "toy", "checksum": genome.checksum, "contigs": contigs},
@@ -115,7 +118,9 @@ def test_strand_average_is_the_mean_of_probabilities(model):
     single, both = Predictor(model, 5), Predictor(model, 5, strand_average=True)
     mean = (single.probabilities(codes) + single.probabilities(reverse_complement(codes))) / 2
     np.testing.assert_allclose(both.probabilities(codes), mean, rtol=1e-6)
-    np.testing.assert_allclose(both.logits(codes), np.log(mean) - np.log1p(-mean.astype(float)), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        both.logits(codes), np.log(mean) - np.log1p(-mean.astype(float)), rtol=1e-4, atol=1e-5
+    )
 
 
 def test_averaged_logits_keep_their_digits_where_probabilities_saturate():
@@ -136,7 +141,9 @@ def test_other_ends_of_a_model():
     y = keras.layers.Dense(2, name="last", activation="sigmoid")(keras.layers.Flatten()(x))
     model = keras.Model(x, y)
     codes = codes_of(3, window=30)
-    np.testing.assert_allclose(Predictor(model, 3).probabilities(codes), np.asarray(model(one_hot(codes))), rtol=1e-5)
+    np.testing.assert_allclose(
+        Predictor(model, 3).probabilities(codes), np.asarray(model(one_hot(codes))), rtol=1e-5
+    )
     with pytest.raises(InputError, match="no layer called 'logits'"):
         Predictor(keras.Model(x, keras.layers.Dense(2)(keras.layers.Flatten()(x))))
     with pytest.raises(InputError, match="one number a target"):
@@ -154,7 +161,9 @@ def test_a_model_of_any_length():
     assert predictor.window is None
     for window in (30, 50):
         codes = codes_of(3, window=window)
-        np.testing.assert_allclose(predictor.probabilities(codes), np.asarray(model(one_hot(codes))), rtol=1e-5)
+        np.testing.assert_allclose(
+            predictor.probabilities(codes), np.asarray(model(one_hot(codes))), rtol=1e-5
+        )
 
 
 @pytest.mark.parametrize(
@@ -217,7 +226,12 @@ def test_regions_in_order_with_names_in_every_format(run, genome, bed, tmp_path,
     # The middle base of each region has the index window // 2.
     assert table.windows["window_start"].tolist() == [400, -85, 750, 1400]
     assert (table.windows["window_end"] - table.windows["window_start"] == WINDOW).all()
-    windows = np.stack([genome.fetch(c, s, s + WINDOW) for c, s in zip(table.windows["chrom"], table.windows["window_start"])])
+    windows = np.stack(
+        [
+            genome.fetch(c, s, s + WINDOW)
+            for c, s in zip(table.windows["chrom"], table.windows["window_start"])
+        ]
+    )
     expected = Predictor(run, 2).probabilities(windows)
     np.testing.assert_allclose(table.values, expected, rtol=1e-5 if "tsv" in suffix else 0)
     assert table.about["model"] == "deepsea small"
@@ -235,10 +249,12 @@ def test_a_run_opens_by_its_folder_or_its_file(run_folder, genome, bed, capsys):
 def test_command_line(run_folder, tmp_path, capsys):
     import argparse
 
-    fasta, sequences = fasta_file(tmp_path, WINDOW, 300)
+    fasta, _ = fasta_file(tmp_path, WINDOW, 300)
     parser = argparse.ArgumentParser()
     cli.add_arguments(parser)
-    words = f"--run {run_folder} --fasta {fasta} --out {tmp_path}/p.tsv.gz --lengths centre --targets REB1,ABF1"
+    words = (
+        f"--run {run_folder} --fasta {fasta} --out {tmp_path}/p.tsv.gz --lengths centre --targets REB1,ABF1"
+    )
     words += " --no-strand-average --precision bfloat16 --batch-size 2"
     assert cli.run(parser.parse_args(words.split())) == 0
     seen = capsys.readouterr()
@@ -259,12 +275,6 @@ def test_memory_result_chosen_targets_and_logits(run, genome, bed):
         predict(run, genome=genome, bed=bed, targets=["REB"])
 
 
-def test_the_module_is_also_the_verb(run, genome, bed):
-    import seqdl.predict
-
-    assert seqdl.predict(run, genome=genome, bed=bed, batch_size=4).n == 4
-
-
 def test_same_input_same_bytes(run, genome, bed, tmp_path):
     for name in ("a", "b"):
         predict(run, genome=genome, bed=bed, out=tmp_path / f"{name}.tsv.gz", batch_size=4)
@@ -281,7 +291,7 @@ def test_many_parts_equal_one(run, genome, tmp_path, monkeypatch):
     path = tmp_path / "many.bed"
     path.write_text("".join(f"chrI\t{s}\t{s + 7}\tr{s}\n" for s in rng.integers(0, 2900, 37)))
     whole = predict(run, genome=genome, bed=path, batch_size=8)
-    monkeypatch.setattr("seqdl.predict._ROWS", 8)
+    monkeypatch.setattr("seqdl.prediction.predict._ROWS", 8)
     for suffix in (".tsv", ".h5", ".parquet"):
         predict(run, genome=genome, bed=path, batch_size=8, out=tmp_path / f"p{suffix}")
         table = read_predictions(tmp_path / f"p{suffix}")
@@ -316,7 +326,9 @@ def test_sequences_of_other_lengths(run, tmp_path):
     tile = predict(run, fasta=path, lengths="tile", step=100, batch_size=4)
     assert tile.windows["name"].tolist() == ["s0", "s1", "s1", "s1", "s1", "s2"]
     assert tile.windows["start"].tolist() == [0, 0, 100, 200, 251, -75]
-    np.testing.assert_allclose(tile.values[4:5], Predictor(run, 4).probabilities(sequences[1][None, 251:]), rtol=1e-6)
+    np.testing.assert_allclose(
+        tile.values[4:5], Predictor(run, 4).probabilities(sequences[1][None, 251:]), rtol=1e-6
+    )
 
 
 @settings(max_examples=30, deadline=None)
@@ -353,7 +365,10 @@ def test_bad_input_is_named_and_leaves_no_file(run, genome, bed, tmp_path):
     for arguments, message in wrong:
         with pytest.raises(InputError, match=message):
             predict(run, **{"out": out, **arguments})
-    for text, message in [("chrI\t2990\t3010\n", "past its contig"), ("chrI\t1\t5\nchrX\t1\t5\n", r":2: the contig 'chrX'")]:
+    for text, message in [
+        ("chrI\t2990\t3010\n", "past its contig"),
+        ("chrI\t1\t5\nchrX\t1\t5\n", r":2: the contig 'chrX'"),
+    ]:
         bed.write_text(text)
         with pytest.raises(InputError, match=message):
             predict(run, genome=genome, bed=bed, out=out)
@@ -407,7 +422,7 @@ def test_jax_backend_predicts_the_same_without_tensorflow(model, run, tmp_path):
         import sys
         import numpy as np
         from seqdl.models.load import load_model_file
-        from seqdl.predict import Predictor
+        from seqdl.prediction.predictor import Predictor
         model = load_model_file("m.keras")
         np.save("out.npy", Predictor(model, 4, strand_average=True).logits(np.load("codes.npy")))
         import keras
@@ -418,8 +433,16 @@ def test_jax_backend_predicts_the_same_without_tensorflow(model, run, tmp_path):
     # A module of that name that fails shows that nothing asks for TensorFlow, installed or not.
     (tmp_path / "tensorflow.py").write_text("raise ImportError('not installed here')")
     root = os.path.dirname(os.path.dirname(seqdl.__file__))
-    env = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": f"{tmp_path}{os.pathsep}{root}"}
+    env = {
+        **os.environ,
+        "KERAS_BACKEND": "jax",
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": f"{tmp_path}{os.pathsep}{root}",
+    }
     subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path, env=env)
     np.testing.assert_allclose(
-        np.load(tmp_path / "out.npy"), Predictor(model, 4, strand_average=True).logits(codes), rtol=1e-3, atol=1e-4
+        np.load(tmp_path / "out.npy"),
+        Predictor(model, 4, strand_average=True).logits(codes),
+        rtol=1e-3,
+        atol=1e-4,
     )

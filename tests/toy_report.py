@@ -141,63 +141,6 @@ def make_run(folder, evaluated=True):
     return run
 
 
-def add_metrics(run_folder, dataset):
-    """Write metrics.json, metrics.tsv and calibration.tsv by the contract, for the network and two baselines."""
-    from seqdl.evaluation.metrics import rank_metrics
-    from seqdl.predict import Predictor
-    from seqdl.training.run import Run
-
-    indices = dataset.indices("test")
-    labels = dataset.labels(indices)
-    probabilities = Predictor(Run.open(run_folder)).probabilities(dataset.codes(indices))
-    rng = np.random.default_rng(4)
-    models = {
-        "network": ("network", probabilities),
-        "kmer": ("k-mer regression", np.clip(probabilities + rng.normal(0, 0.12, labels.shape), 0, 1)),
-        "gc_length": ("GC and length", rng.random(labels.shape)),
-    }
-    rows, summaries, bins = [], [], []
-    categories = TARGETS["category"].to_numpy()
-    scored = labels.sum(axis=0) >= 10
-    for name, (label, scores) in models.items():
-        metrics = rank_metrics(labels, scores)
-        for i, target in enumerate(TARGETS["name"]):
-            positives = int(labels[:, i].sum())
-            auroc, auprc = (float(values[i]) if positives else float("nan") for values in metrics[:2])
-            rows.append([target, TARGETS["cell"][i], TARGETS["assay"][i], categories[i], name, positives,
-                         len(labels) - positives, auroc, auroc - 0.03, min(auroc + 0.03, 1), auprc,
-                         max(auprc - 0.06, 0), min(auprc + 0.06, 1), positives / len(labels)])  # fmt: skip
-        by = {"all": scored, **{c: scored & (categories == c) for c in dict.fromkeys(categories)}}
-        medians = {
-            key: {
-                "n_targets": int(mask.sum()),
-                **{f"median_{m}": float(np.median(v[mask])) for m, v in zip(("auroc", "auprc"), metrics, strict=False)},
-                **{f"median_{m}_ci": [float(np.median(v[mask])) - 0.02, min(float(np.median(v[mask])) + 0.02, 1.0)]
-                   for m, v in zip(("auroc", "auprc"), metrics, strict=False)},
-            }
-            for key, mask in by.items() if mask.any()
-        }  # fmt: skip
-        summaries.append({"name": name, "label": label, **medians.pop("all"), "by_category": medians, "ece": 0.012})
-        edges = np.linspace(0, 1, 11)
-        for low, high in zip(edges, edges[1:], strict=False):
-            inside = (scores >= low) & (scores < high)
-            bins.append([name, low, high, int(inside.sum()), *(
-                [float(scores[inside].mean()), float(labels[inside].mean())] if inside.any() else [np.nan, np.nan]
-            )])  # fmt: skip
-    columns = ["target", "cell", "assay", "category", "model", "positives", "negatives", "auroc", "auroc_lo",
-               "auroc_hi", "auprc", "auprc_lo", "auprc_hi", "base_rate"]  # fmt: skip
-    pd.DataFrame(rows, columns=columns).to_csv(run_folder / "metrics.tsv", sep="\t", index=False)
-    pd.DataFrame(bins, columns=["model", "bin_lo", "bin_hi", "n", "mean_predicted", "observed"]).to_csv(
-        run_folder / "calibration.tsv", sep="\t", index=False
-    )
-    few = [name for name, enough in zip(TARGETS["name"], scored, strict=True) if not enough]
-    (run_folder / "metrics.json").write_text(json.dumps({
-        "format": "seqdl-metrics", "version": 1, "split": "test", "random_split": False, "n_windows": len(labels),
-        "strand_average": True, "seed": 0, "bootstrap": 200, "models": summaries, "min_positives": 10,
-        "targets_scored": int(scored.sum()), "targets_without_positives": [], "targets_below_min_positives": few,
-    }))  # fmt: skip
-
-
 def add_variants(folder, places):
     """Write a VCF: for each of the first motifs on chrIII a change inside it, SNV, deletion or insertion."""
     genome = Genome(folder / "genome.fa")

@@ -1,0 +1,25 @@
+"""What holds for every test: an own cache folder, no deadline on a busy machine, quiet TensorFlow."""
+
+import os
+
+import pytest
+from hypothesis import settings
+
+from seqdl.cli.quiet import quiet_tensorflow
+
+quiet_tensorflow()
+# Speed belongs in benchmarks/: a test that times out on a busy machine says nothing about the code.
+settings.register_profile("seqdl", deadline=None)
+settings.load_profile("seqdl")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Keep the user's cache out of the tests."""
+    before = os.environ.get("SEQDL_CACHE")
+    os.environ["SEQDL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    yield
+    if before is None:
+        del os.environ["SEQDL_CACHE"]
+    else:
+        os.environ["SEQDL_CACHE"] = before

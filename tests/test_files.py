@@ -1,0 +1,53 @@
+"""Files appear whole or not at all, and bad text files are named."""
+
+import gzip
+
+import pytest
+
+from seqdl.errors import InputError
+from seqdl.files import atomic_path, full_suffix, read_lines
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    target = tmp_path / "a.tsv.gz"
+    target.write_text("old")
+    with pytest.raises(RuntimeError), atomic_path(target) as aside:
+        assert aside.name.endswith(".tsv.gz") and aside.parent == tmp_path
+        aside.write_text("half")
+        raise RuntimeError
+    assert target.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.tsv.gz"]
+
+
+def test_a_finished_write_replaces(tmp_path):
+    with atomic_path(tmp_path / "new" / "a.txt") as aside:
+        aside.write_text("whole")
+    assert (tmp_path / "new" / "a.txt").read_text() == "whole"
+
+
+def test_targets_that_cannot_be_written_are_named(tmp_path):
+    with pytest.raises(InputError, match="is a folder"), atomic_path(tmp_path):
+        pass
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(InputError, match="Cannot make the folder"), atomic_path(tmp_path / "file" / "a.txt"):
+        pass
+
+
+def test_suffixes():
+    assert [full_suffix(n) for n in ("a.b.tsv.gz", "x.vcf.bgz", "r.H5", "none")] == [".tsv.gz", ".vcf.bgz", ".h5", ""]
+
+
+def test_lines_are_numbered_whatever_the_file(tmp_path):
+    for name, content in (("p", b"a\r\nb\n"), ("z.gz", gzip.compress(b"a\nb"))):
+        (tmp_path / name).write_bytes(content)
+        assert list(read_lines(tmp_path / name, "table")) == [(1, "a"), (2, "b")]
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [(b"", "empty"), (b"ok\n\xff\xfe\x00", "not a text"), (gzip.compress(b"line\n" * 9999)[:50], "truncated"), (b"a\x00b\n", "binary")],
+)
+def test_bad_text_is_named(tmp_path, content, words):
+    (tmp_path / "f").write_bytes(content)
+    with pytest.raises(InputError, match=words):
+        list(read_lines(tmp_path / "f", "table"))
