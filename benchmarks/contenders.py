@@ -70,7 +70,14 @@ def seqdl_augmented(work: Workload) -> Loader:
 
     plain = _source(work)
     source = BatchSource(
-        plain.data, "train", work.batch, shuffle=True, drop_remainder=True, seed=1, reverse_complement=True, max_shift=20
+        plain.data,
+        "train",
+        work.batch,
+        shuffle=True,
+        drop_remainder=True,
+        seed=1,
+        reverse_complement=True,
+        max_shift=20,
     )
     return Loader(_epochs(source.one_hot_epoch), "augmented")
 

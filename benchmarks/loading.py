@@ -52,7 +52,9 @@ def pin(core: int) -> None:
         os.sched_setaffinity(0, {core})
 
 
-def measure(name: str, fasta: Path, folder: Path, window: int, windows: int, seconds: float, repeats: int) -> dict:
+def measure(
+    name: str, fasta: Path, folder: Path, window: int, windows: int, seconds: float, repeats: int
+) -> dict:
     """Check one contender against the reference, then time it."""
     work = make_workload(fasta, folder, window, BATCH[window], windows)
     factory = CONTENDERS[name][0]
@@ -71,7 +73,7 @@ def measure(name: str, fasta: Path, folder: Path, window: int, windows: int, sec
             expected = reference(work, order[i * work.batch : (i + 1) * work.batch])
             if not np.array_equal(to_codes(batch, loader.layout), expected):
                 return {"status": "wrong", "reason": f"batch {i} differs from the reference"}
-    dtype = str(np.asarray(held[0]).dtype)
+    dtype = np.asarray(held[0]).dtype.name.replace("bytes8", "bytes")
     del held
     per_cpu, per_wall, share = [], [], []
     for _ in range(repeats):
@@ -101,7 +103,14 @@ def run_in_process(name: str, window: int, args: argparse.Namespace, folder: Pat
     """Measure one contender in a fresh process."""
     command = [sys.executable, str(Path(__file__).resolve()), "--one", name, "--window", str(window)]
     command += ["--genome", str(fasta), "--folder", str(folder), "--core", str(args.core)]
-    command += ["--seconds", str(args.seconds), "--repeats", str(args.repeats), "--windows", str(args.windows)]
+    command += [
+        "--seconds",
+        str(args.seconds),
+        "--repeats",
+        str(args.repeats),
+        "--windows",
+        str(args.windows),
+    ]
     env = {**os.environ, **QUIET}
     try:
         done = subprocess.run(command, capture_output=True, text=True, env=env, timeout=args.timeout)
@@ -174,8 +183,8 @@ def markdown(results: list[dict], about: dict) -> str:
         ceiling = about["memset_512MiB_GBps"] * 1e9 / (16 * window)
         lines += [
             "",
-            f"Windows of {window:,} bp, batches of {BATCH[window]} (memset alone would give {ceiling:,.0f} one-hot "
-            "float32 windows a second):",
+            f"Windows of {window:,} bp, batches of {BATCH[window]} "
+            f"(memset alone would give {ceiling:,.0f} one-hot float32 windows a second):",
             "",
             "| loader | output | windows / CPU s | windows / s | CPU share | bar |",
             "|---|---|---:|---:|---:|---|",
@@ -186,7 +195,9 @@ def markdown(results: list[dict], about: dict) -> str:
                 lines.append(f"| {r['what']} | | {r['status']}: {r['reason']} | | | |")
                 continue
             bar = r.get("bar")
-            verdict = "" if not bar else f"{'met' if r['windows_per_cpu_second'] >= bar else 'MISSED'} ({bar:,})"
+            verdict = (
+                "" if not bar else f"{'met' if r['windows_per_cpu_second'] >= bar else 'MISSED'} ({bar:,})"
+            )
             lines.append(
                 f"| {r['what']} | {r['layout']} {r['dtype']} | {r['windows_per_cpu_second']:,.0f} | "
                 f"{r['windows_per_second']:,.0f} | {r['cpu_share']:.2f} | {verdict} |"
@@ -196,8 +207,12 @@ def markdown(results: list[dict], about: dict) -> str:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--genome", type=Path, help="an uncompressed FASTA (default: 100 Mb of random letters)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--genome", type=Path, help="an uncompressed FASTA (default: 100 Mb of random letters)"
+    )
     parser.add_argument("--bases", type=int, default=100_000_000, help="length of the random genome")
     parser.add_argument("--windows", type=int, default=262_144, help="different windows to draw")
     parser.add_argument("--only", nargs="+", metavar="NAME", help=f"contenders: {', '.join(CONTENDERS)}")
@@ -207,7 +222,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--core", type=int, default=0, help="the core to stay on")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds a contender may take")
     parser.add_argument("--json", type=Path, help="write everything here")
-    parser.add_argument("--folder", type=Path, help="where to put the genome and other files (default: temporary)")
+    parser.add_argument(
+        "--folder", type=Path, help="where to put the genome and other files (default: temporary)"
+    )
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--window", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
@@ -242,7 +259,12 @@ def main(argv: list[str] | None = None) -> int:
             found = {"status": "skipped", "reason": f"{package} is not installed"}
             if installed(package):
                 found = run_in_process(name, window, args, folder, fasta)
-            found |= {"name": name, "window": window, "what": factory.__doc__.rstrip("."), "batch": BATCH[window]}
+            found |= {
+                "name": name,
+                "window": window,
+                "what": factory.__doc__.rstrip("."),
+                "batch": BATCH[window],
+            }
             if (name, window) in BARS:
                 found["bar"] = BARS[name, window]
             results.append(found)

@@ -105,7 +105,10 @@ def reference(work: Workload, numbers: np.ndarray) -> np.ndarray:
 
     with Fasta(str(work.fasta)) as records:
         rows = [
-            [CODE.get(c, 4) for c in str(records[work.chroms[i]][work.starts[i] : work.starts[i] + work.window]).upper()]
+            [
+                CODE.get(c, 4)
+                for c in str(records[work.chroms[i]][work.starts[i] : work.starts[i] + work.window]).upper()
+            ]
             for i in numbers.tolist()
         ]
     return np.array(rows, np.uint8)

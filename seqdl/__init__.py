@@ -24,7 +24,7 @@ _LATE = {
     "list_datasets": "seqdl.data.manifests",
     "list_models": "seqdl.models.registry",
     "predict": "seqdl.prediction.predict",
-    "report": "seqdl.report.build",
+    "report": "seqdl.reporting.build",
     "score_variants": "seqdl.variants.score",
     "simulate": "seqdl.data.simulate",
 }

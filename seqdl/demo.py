@@ -7,6 +7,7 @@ with what was planted. The command line (`seqdl demo`) runs both.
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -18,8 +19,10 @@ from seqdl.errors import InputError
 
 MARKER = "demo.json"  # says that a folder is a demonstration's own, and may be replaced
 WINDOW, BIN = 500, 200
-TRAINING = {"epochs": 12, "batch_size": 32, "learning_rate": 0.0025, "max_shift": 20}
+TRAINING = {"epochs": 10, "batch_size": 32, "learning_rate": 0.0025, "max_shift": 20}
 OVERRIDES = {"dense_dropout": 0.2}  # the preset's half is for small, noisy data; this data has much signal
+
+EXPLAINED = ("CTCF", "REST", "GATA1")
 
 
 class Step(NamedTuple):
@@ -115,8 +118,6 @@ def plan_demo(out: str | Path, *, seed: int = 0, epochs: int | None = None, cont
     -------
     steps : list of Step
     """
-    from seqdl.data.grammar import FACTOR_NAMES
-
     out = Path(out)
     sim, data, run = out / "simulated", out / "dataset.h5", out / "run"
     scores, genome = run / "scores.tsv.gz", sim / "genome.fa"
@@ -142,7 +143,7 @@ def plan_demo(out: str | Path, *, seed: int = 0, epochs: int | None = None, cont
         Step("Evaluate on the held-out chromosome, beside baselines", ["evaluate", "--run", run, "--data", data], run / "metrics.json"),
         Step("Score the variants", score, scores),
     ]
-    for name in FACTOR_NAMES:
+    for name in EXPLAINED:
         made = run / f"attributions_{name}.h5"
         explain = ["attribute", "--run", run, "--genome", genome, "--bed", sim / "regions.bed", "--target", name]
         explain += ["--method", "integrated_gradients", "--out", made, "--plot", run / f"attributions_{name}.png"]
@@ -314,12 +315,11 @@ def check_records(vcf: str | Path, scores: str | Path, truth: str | Path) -> Che
     -------
     check : Check
     """
-    import pysam
-
     from seqdl.variants.writers import read_scores
 
-    with pysam.VariantFile(str(vcf)) as handle:
-        expected = {(r.chrom, r.pos, r.ref, alt) for r in handle for alt in r.alts or (".",)}
+    with gzip.open(vcf, "rt") as handle:  # read plainly: a check should not lean on what it checks
+        fields = [line.split("\t")[:5] for line in handle if not line.startswith("#")]
+    expected = {(chrom, int(pos), ref, alt) for chrom, pos, _, ref, alts in fields for alt in alts.split(",")}
     variants = read_scores(scores).variants
     scored = set(zip(variants.chrom, variants.pos, variants.ref, variants.alt, strict=True))
     rejected = {(r["#CHROM"], int(r["POS"]), r["REF"], r["ALT"]): r["REASON"] for r in _rows(Path(scores).with_name("scores.rejects.tsv"))}

@@ -112,8 +112,9 @@ def make_card(genome, dataset, model):
                    "contigs": {name: {"length": LENGTHS[name], "md5": genome.md5[name]} for name in genome.names}},
         "split": {"kind": "chromosome", "random": False,
                   **{part: {"windows": windows[part], "contigs": chroms[part]} for part in windows}},
-        "strand_average": True, "dataset": {"path": str(dataset), "sha256": "", "windows": 1550, "genome_path": str(genome.path)},
-        "training": {"monitor": "val_auprc", "batch_size": 64, "seed": 0, "learning_rate": 0.001, "reverse_complement": True},
+        "strand_average": True, "dataset": {"path": str(dataset), "sha256": "", "windows": 1550,
+                                            "genome_path": str(genome.path)},
+        "training": {"monitor": "val_auprc", "batch_size": 64, "seed": 0, "learning_rate": 0.001},
         "metrics": {},
     }  # fmt: skip
 
@@ -135,7 +136,8 @@ def make_run(folder, evaluated=True):
     valid = 0.10 + 0.25 * np.exp(-epochs / 2.0) + 0.0009 * np.maximum(epochs - 7, 0) ** 2
     pd.DataFrame({
         "epoch": epochs, "loss": 0.09 + 0.3 * np.exp(-epochs / 2.5), "val_loss": valid,
-        "val_auroc": 0.95 - 0.4 * np.exp(-epochs / 2), "val_auprc": 0.42 - 0.4 * np.exp(-epochs / 3) - 0.004 * np.maximum(epochs - 7, 0),
+        "val_auroc": 0.95 - 0.4 * np.exp(-epochs / 2), 
+        "val_auprc": 0.42 - 0.4 * np.exp(-epochs / 3) - 0.004 * np.maximum(epochs - 7, 0),
         "learning_rate": 0.001, "seconds": 3.0,
     }).to_csv(run / "history.csv", index=False)  # fmt: skip
     return run

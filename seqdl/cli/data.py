@@ -117,6 +117,10 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         "--max-n", type=float, default=0.5, metavar="SHARE", help="most N in a window (default: 0.5)"
     )
     cut.add_argument(
+        "--train-stride", type=int, metavar="BASES",
+        help="bases between training bins (a divisor of --bin): more training windows, each rightly labelled",
+    )  # fmt: skip
+    cut.add_argument(
         "--min-positives",
         type=int,
         default=1,

@@ -25,14 +25,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--run", required=True, metavar="FOLDER", help="run folder that `seqdl train` made")
     parser.add_argument("--data", required=True, metavar="H5", help="dataset that `seqdl data build` made")
     parser.add_argument(
-        "--split", choices=("test", "valid", "train"), default="test", help="windows to measure on (default: test)"
+        "--split",
+        choices=("test", "valid", "train"),
+        default="test",
+        help="windows to measure on (default: test)",
     )
     parser.add_argument(
         "--baselines", nargs="+", default=["gc_length", "kmer"], metavar="NAME",
         help="gc_length, kmer, or none (default: gc_length kmer)",
     )  # fmt: skip
-    parser.add_argument("--bootstrap", type=int, default=200, metavar="N", help="resamples, 0 for none (default: 200)")
-    parser.add_argument("--confidence", type=float, default=0.95, metavar="P", help="of the intervals (default: 0.95)")
+    parser.add_argument(
+        "--bootstrap", type=int, default=200, metavar="N", help="resamples, 0 for none (default: 200)"
+    )
+    parser.add_argument(
+        "--confidence", type=float, default=0.95, metavar="P", help="of the intervals (default: 0.95)"
+    )
     parser.add_argument(
         "--min-positives", type=int, default=10, metavar="N",
         help="targets with fewer positives stay out of the medians (default: 10)",
@@ -45,8 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--strand-average", action=argparse.BooleanOptionalAction, default=None,
         help="average over both strands (default: as the run's card says)",
     )  # fmt: skip
-    parser.add_argument("--batch-size", type=int, default=256, metavar="N", help="windows at once (default: 256)")
-    parser.add_argument("--kmer-length", type=int, default=6, metavar="K", help="words of the k-mer baseline (default: 6)")
+    parser.add_argument(
+        "--batch-size", type=int, default=256, metavar="N", help="windows at once (default: 256)"
+    )
+    parser.add_argument(
+        "--kmer-length", type=int, default=6, metavar="K", help="words of the k-mer baseline (default: 6)"
+    )
     parser.add_argument(
         "--kmer-window", type=int, default=400, metavar="BP",
         help="central bases whose words are counted, 0 for the whole window (default: 400)",
@@ -57,9 +68,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
     parser.add_argument("-o", "--out", metavar="FOLDER", help="folder to write to (default: the run's)")
-    parser.add_argument("-g", "--genome", metavar="FASTA", help="the genome's place, if it has moved since the build")
     parser.add_argument(
-        "--allow-genome-mismatch", action="store_true", help="evaluate on another genome than the run was trained on"
+        "-g", "--genome", metavar="FASTA", help="the genome's place, if it has moved since the build"
+    )
+    parser.add_argument(
+        "--allow-genome-mismatch",
+        action="store_true",
+        help="evaluate on another genome than the run was trained on",
     )
 
 
@@ -140,22 +155,31 @@ def sentences(metrics: dict) -> list[str]:
         One sentence, or a few, each.
     """
     labels = {model["name"]: model["label"] for model in metrics["models"]}
-    said = [_comparison(entry, labels) for entry in metrics["comparisons"] if entry["metric"] == "auprc" and entry["of"]]
+    said = [
+        _comparison(entry, labels)
+        for entry in metrics["comparisons"]
+        if entry["metric"] == "auprc" and entry["of"]
+    ]
     for key, words in (
         ("targets_without_positives", "without a positive window here, not scored"),
         ("targets_without_negatives", "without a negative window here, not scored"),
-        ("targets_below_min_positives", f"with fewer than {metrics['min_positives']} positives, not in the medians"),
+        (
+            "targets_below_min_positives",
+            f"with fewer than {metrics['min_positives']} positives, not in the medians",
+        ),
     ):
         names = metrics[key]
         if names:
-            shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more (see metrics.json)" if len(names) > 8 else "")
+            shown = ", ".join(names[:8]) + (
+                f" and {len(names) - 8} more (see metrics.json)" if len(names) > 8 else ""
+            )
             said.append(f"{len(names)} target{'s' if len(names) > 1 else ''} {words}: {shown}.")
     for model in metrics["models"]:
         used, available = (model["details"].get(key) for key in ("train_windows", "train_windows_available"))
         if used and available and used < available:
             said.append(
-                f"{model['label']}: trained on {used:,} of {available:,} training windows, so it is weaker than it could be "
-                "(--baseline-windows)."
+                f"{model['label']}: trained on {used:,} of {available:,} training windows, so it is weaker than it "
+                "could be (--baseline-windows)."
             )
     return said + list(metrics["notes"])
 
@@ -175,7 +199,9 @@ def _comparison(entry: dict, labels: dict) -> str:
         floor = entry["p"]
         details[0] += f" [{low:+.3f}, {high:+.3f}]"
         details.append(f"paired bootstrap p {_p(floor)}")
-        details.append(f"clearly better on {entry['clearly_better']}, clearly worse on {entry['clearly_worse']}")
+        details.append(
+            f"clearly better on {entry['clearly_better']}, clearly worse on {entry['clearly_worse']}"
+        )
     return f"{text} ({'; '.join(details)})."
 
 
@@ -202,7 +228,13 @@ def _table(metrics: dict):
             title = f"{category or 'all'} ({number})" if place == 0 else ""
             cells = [_cell(source, "median_auroc"), _cell(source, "median_auprc")]
             cells.append(f"{model['ece']:.4f}" if category is None else "")
-            table.add_row(title, model["label"], *cells, style="bold" if place == 0 else "", end_section=model is models[-1])
+            table.add_row(
+                title,
+                model["label"],
+                *cells,
+                style="bold" if place == 0 else "",
+                end_section=model is models[-1],
+            )
     return table
 
 

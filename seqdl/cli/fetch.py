@@ -22,7 +22,9 @@ Examples:
 
 def add_list_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `seqdl data list`."""
-    parser.add_argument("dataset", nargs="?", help="show everything about this one (a name, or a manifest .json)")
+    parser.add_argument(
+        "dataset", nargs="?", help="show everything about this one (a name, or a manifest .json)"
+    )
 
 
 def run_list(args: argparse.Namespace) -> int:
@@ -40,10 +42,18 @@ def run_list(args: argparse.Namespace) -> int:
         return 0
     table = list_datasets()
     rows = [("name", "files", "size", "from", "title")]
-    rows += [(r.name, f"{r.files:,}", _size(r.bytes), r.where, r.title) for r in table.itertuples(index=False)]
+    rows += [
+        (r.name, f"{r.files:,}", _size(r.bytes), r.where, r.title) for r in table.itertuples(index=False)
+    ]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     for name, files, size, where, title in rows:
-        cells = (name.ljust(widths[0]), files.rjust(widths[1]), size.rjust(widths[2]), where.ljust(widths[3]), title)
+        cells = (
+            name.ljust(widths[0]),
+            files.rjust(widths[1]),
+            size.rjust(widths[2]),
+            where.ljust(widths[3]),
+            title,
+        )
         print("  ".join(cells))
     print("\nMore on one: seqdl data list NAME. Get one: seqdl data fetch NAME.")
     return 0
@@ -52,8 +62,12 @@ def run_list(args: argparse.Namespace) -> int:
 def add_fetch_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `seqdl data fetch`."""
     parser.add_argument("dataset", help="a name from `seqdl data list`, or a manifest .json of your own")
-    parser.add_argument("--files", nargs="+", metavar="PATTERN", help="only files whose path fits, such as 'chipexo/R*'")
-    parser.add_argument("--base-url", metavar="URL", help="a mirror: fetch URL/path instead of each file's own address")
+    parser.add_argument(
+        "--files", nargs="+", metavar="PATTERN", help="only files whose path fits, such as 'chipexo/R*'"
+    )
+    parser.add_argument(
+        "--base-url", metavar="URL", help="a mirror: fetch URL/path instead of each file's own address"
+    )
 
 
 def run_fetch(args: argparse.Namespace) -> int:
@@ -61,7 +75,9 @@ def run_fetch(args: argparse.Namespace) -> int:
     from seqdl.data.manifests import fetch, load_manifest, local_path, select_files
 
     manifest = load_manifest(args.dataset)
-    folder = fetch(args.dataset, files=args.files, base_url=args.base_url, progress=not getattr(args, "quiet", False))
+    folder = fetch(
+        args.dataset, files=args.files, base_url=args.base_url, progress=not getattr(args, "quiet", False)
+    )
     files = select_files(manifest, args.files)
     places = {f.path: local_path(manifest, f, folder) for f in files}
     print(f"{manifest.name}: {len(files):,} files, complete and verified, in\n  {folder}")
@@ -91,7 +107,11 @@ def _contents(files, folder: Path | None = None, places: dict | None = None) -> 
             continue
         for file in of_role:
             name = places[file.path].relative_to(folder) if places else file.path
-            note = f"  ({file.note})" if file.note and (places is None or places[file.path] == folder / file.path) else ""
+            note = (
+                f"  ({file.note})"
+                if file.note and (places is None or places[file.path] == folder / file.path)
+                else ""
+            )
             lines.append(f"{role:<10} {name}{note}")
     return lines
 

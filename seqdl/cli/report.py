@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the page, say where it is, and return the exit code."""
-    from seqdl.report.build import report
+    from seqdl.reporting.build import report
 
     page = report(args.run, out=args.out, data=args.data, genome=args.genome, scores=args.scores, top=args.top)
     print(f"Report: {page} ({page.stat().st_size / 1e6:.1f} MB, one file). Open it in a browser.")

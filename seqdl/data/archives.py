@@ -35,7 +35,9 @@ def safe_relative(path: str, where: str) -> PurePosixPath:
     pure = PurePosixPath(path)
     bad = not path or pure.is_absolute() or ".." in pure.parts or not pure.parts
     if bad or "\\" in path or any(ord(c) < 32 for c in path) or (pure.parts and pure.parts[0].endswith(":")):
-        raise InputError(f"{where} holds the path {path!r}, which would lie outside its folder. Nothing was written.")
+        raise InputError(
+            f"{where} holds the path {path!r}, which would lie outside its folder. Nothing was written."
+        )
     return pure
 
 
@@ -85,7 +87,9 @@ def unpack(archive: str | Path, folder: str | Path) -> Path:
             _unpack_tar(archive, aside)
         os.replace(aside, folder)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-        raise InputError(f"The archive {archive} is damaged: {error}. Remove it and fetch it again.") from error
+        raise InputError(
+            f"The archive {archive} is damaged: {error}. Remove it and fetch it again."
+        ) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder
@@ -97,7 +101,9 @@ def _unpack_tar(archive: Path, aside: Path) -> None:
         targets = [aside / safe_relative(m.name, f"The archive {archive}") for m in members]
         for member in members:
             if not (member.isfile() or member.isdir()):
-                raise InputError(f"The archive {archive} holds {member.name!r}, which is a link or a device. Refused.")
+                raise InputError(
+                    f"The archive {archive} holds {member.name!r}, which is a link or a device. Refused."
+                )
         aside.mkdir(parents=True)
         for member, target in zip(members, targets, strict=True):
             _write(None if member.isdir() else handle.extractfile(member), target)
@@ -109,7 +115,9 @@ def _unpack_zip(archive: Path, aside: Path) -> None:
         targets = [aside / safe_relative(m.filename, f"The archive {archive}") for m in members]
         for member in members:
             if (member.external_attr >> 16) & 0o170000 == 0o120000:
-                raise InputError(f"The archive {archive} holds {member.filename!r}, which is a link. Refused.")
+                raise InputError(
+                    f"The archive {archive} holds {member.filename!r}, which is a link. Refused."
+                )
         aside.mkdir(parents=True)
         for member, target in zip(members, targets, strict=True):
             _write(None if member.is_dir() else handle.open(member), target)

@@ -24,12 +24,15 @@ class Tiling(NamedTuple):
         Index of each contig's first bin.
     bin : int
         Bases of a bin.
+    offset : int
+        First base of each contig's first bin.
     """
 
     contig_ids: np.ndarray
     starts: np.ndarray
     first: np.ndarray
     bin: int
+    offset: int = 0
 
 
 class Peaks(NamedTuple):
@@ -50,8 +53,8 @@ class Peaks(NamedTuple):
     summit: np.ndarray
 
 
-def tile(lengths: Sequence[int], bin: int) -> Tiling:
-    """Cut contigs into bins from their first base on.
+def tile(lengths: Sequence[int], bin: int, offset: int = 0) -> Tiling:
+    """Cut contigs into bins from their first base, or another one, on.
 
     Parameters
     ----------
@@ -59,6 +62,8 @@ def tile(lengths: Sequence[int], bin: int) -> Tiling:
         Bases of each contig.
     bin : int
         Bases of a bin.
+    offset : int
+        First base of each contig's first bin.
 
     Returns
     -------
@@ -69,11 +74,11 @@ def tile(lengths: Sequence[int], bin: int) -> Tiling:
     >>> tile([5, 1, 4], 2).starts.tolist()
     [0, 2, 0, 2]
     """
-    counts = np.asarray(lengths, np.int64) // bin
+    counts = np.maximum(np.asarray(lengths, np.int64) - offset, 0) // bin
     first = np.concatenate([[0], np.cumsum(counts)])
     contig_ids = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-    starts = (np.arange(first[-1]) - first[contig_ids]) * bin
-    return Tiling(contig_ids, starts, first, bin)
+    starts = (np.arange(first[-1]) - first[contig_ids]) * bin + offset
+    return Tiling(contig_ids, starts, first, bin, offset)
 
 
 def label_pairs(
@@ -148,8 +153,9 @@ def _expand(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """List each (bin, overlap in bases, interval) of intervals that share a base with whole bins."""
     size = tiling.bin
+    start, end = start - tiling.offset, end - tiling.offset
     bins_there = (tiling.first[1:] - tiling.first[:-1])[contig_ids]
-    low = start // size
+    low = np.maximum(start // size, 0)
     high = np.minimum((end - 1) // size, bins_there - 1)
     many = np.maximum(high - low + 1, 0)
     row = np.repeat(np.arange(len(start)), many)

@@ -12,7 +12,7 @@ from seqdl.data import negatives as neg
 from seqdl.data.bins import LABEL_RULES, dense_labels, label_pairs
 from seqdl.data.build_report import BuildReport, finish, provenance
 from seqdl.data.dataset import Contigs, Sequences
-from seqdl.data.splits import DROPPED, require_all_splits
+from seqdl.data.splits import DROPPED, TRAIN, require_all_splits
 from seqdl.data.targets import collect_targets, read_peaks
 from seqdl.data.windows import (
     Grid,
@@ -53,6 +53,7 @@ def build_dataset(
     min_peaks: int = 1,
     min_positives: int = 1,
     max_n: float = 0.5,
+    train_stride: int | None = None,
     clip: bool = False,
     alias: Mapping[str, str] | str | Path | None = None,
     category: str = "",
@@ -102,6 +103,10 @@ def build_dataset(
         Leave out targets with fewer peaks on the genome, or fewer labelled windows.
     max_n : float
         Largest share of N in a window (what lies past a contig's end is N). A bin holds no N at all.
+    train_stride : int, optional
+        Bases between training bins, less than `bin` and a divisor of it: training bins then overlap,
+        each with its own label, which is shift augmentation with labels that stay right. Bins of the
+        other splits stay side by side.
     clip : bool
         Cut peaks at their contig's end instead of raising.
     alias : mapping or path
@@ -160,29 +165,29 @@ def build_dataset(
     listed, notes = collect_targets(peaks, targets, category)
     kept, marks, counts, more = read_peaks(listed, genome, alias, clip, min_peaks)
     notes += more
-    usable = known_windows(grid, max_n, notes)
+    offsets = _stride_offsets(train_stride, bin, random_split)
+    regions = None
     if exclude is not None:
         regions, more = neg.excluded_regions(exclude, genome, alias)
-        touched = grid.touching(regions) & usable
-        notes += [*more, f"exclude: {int(touched.sum()):,} windows touch an excluded region: left out"]
-        usable &= ~touched
-    split = choose_split(
-        grid, alias, seed, test_chroms=test_chroms, valid_chroms=valid_chroms, test_regions=test_regions,
-        valid_regions=valid_regions, folds=folds, random_split=random_split,
-    )  # fmt: skip
+        notes += more
+    ways = {
+        "test_chroms": test_chroms, "valid_chroms": valid_chroms, "test_regions": test_regions,
+        "valid_regions": valid_regions, "folds": folds, "random_split": random_split,
+    }  # fmt: skip
+    usable, split = _usable(grid, max_n, regions, alias, seed, ways, notes)
     notes += split.notes
-    usable &= split.assignment != DROPPED
     require_all_splits(split.assignment[usable], split.kind)
 
     bins, which = label_pairs(grid.tiling, marks, len(kept), label_rule)
-    here = usable[bins]
+    here, read = usable[bins], kept
     kept, counts, bins, which = targets_with_labels(
         kept, counts, bins[here], which[here], min_positives, notes
     )
+    # Which column each target that peaks were read for has now; -1 for one that was left out.
+    place_of = np.array([kept.index(t) if t in kept else -1 for t in read])
     rows = np.flatnonzero(usable) if windows == "all" else np.unique(bins)
     require_all_splits(split.assignment[rows], split.kind)
     labels, origin = dense_labels(bins, which, rows, len(kept)), np.zeros(len(rows), np.uint8)
-    contig_ids, starts = grid.ids[rows], grid.starts[rows]
     stored: dict = {}
     if negatives != "none":
         found, codes = draw_negatives(
@@ -191,19 +196,69 @@ def build_dataset(
         rows = np.concatenate([rows, found])
         labels = np.concatenate([labels, np.zeros((len(found), len(kept)), np.uint8)])
         origin = np.concatenate([origin, np.full(len(found), ORIGIN[negatives], np.uint8)])
-        contig_ids, starts = grid.ids[rows], grid.starts[rows]
-        if codes is not None:
-            stored = _store(grid, codes, contig_ids, starts)
+    contig_ids, starts, assignment = grid.ids[rows], grid.starts[rows], split.assignment[rows]
+    if negatives == "shuffle":
+        stored = _store(grid, codes, contig_ids, starts)
+    if offsets:
+        # In front: stored sequences are the last rows.
+        tables = [(contig_ids, starts, assignment, origin, labels)]
+        for offset in reversed(offsets):
+            between = lay_grid(genome, grid.window, bin, offset)
+            fine, parts = _usable(between, max_n, regions, alias, seed, ways, [])
+            fine &= parts.assignment == TRAIN
+            tables.insert(0, _labelled_windows(between, fine, marks, place_of, len(kept), label_rule, windows))
+        contig_ids, starts, assignment, origin, labels = (np.concatenate(column) for column in zip(*tables, strict=True))
+        if stored:
+            pad = np.full(len(starts) - len(stored["sequence_ids"]), -1, np.int64)
+            stored["sequence_ids"] = np.concatenate([pad, stored["sequence_ids"]])
+        added = len(starts) - len(tables[-1][1])
+        notes.append(f"windows: {added:,} more training windows between the bins, every {train_stride} bases")
     lengths = np.array([genome.lengths[n] for n in genome.names])
     record = provenance(arguments, notes, kept, [(t.path, n) for t, n in zip(kept, counts, strict=True)])
     return finish(
         out, began, split.kind, kept, record,
-        window=grid.window, bin=bin, labels=labels, split=split.assignment[rows], origin=origin,
+        window=grid.window, bin=bin, labels=labels, split=assignment, origin=origin,
         contig_ids=contig_ids, starts=starts,
         contigs=Contigs(genome.names, lengths, tuple(genome.md5[n] for n in genome.names)),
         genome_path=genome.path.resolve() if genome.path else None, genome_name=genome.name,
         genome_checksum=genome.checksum, **stored,
     )  # fmt: skip
+
+
+def _usable(grid: Grid, max_n: float, regions, alias, seed: int, ways: dict, notes: list[str]):
+    """Mark the windows that may be kept, and split them."""
+    usable = known_windows(grid, max_n, notes)
+    if regions is not None:
+        touched = grid.touching(regions) & usable
+        notes.append(f"exclude: {int(touched.sum()):,} windows touch an excluded region: left out")
+        usable &= ~touched
+    split = choose_split(grid, alias, seed, **ways)
+    return usable & (split.assignment != DROPPED), split
+
+
+def _stride_offsets(stride: int | None, bin: int, random_split) -> list[int]:
+    """Where the further training grids begin: the multiples of the stride inside a bin."""
+    if stride is None or stride == bin:
+        return []
+    if stride < 1 or stride > bin or bin % stride:
+        raise InputError(f"`train_stride` must divide the bin of {bin} bases. Received: {stride}.")
+    if random_split is not None:
+        raise InputError(
+            "`train_stride` makes training windows overlap their neighbours, which a random split would put into "
+            "the other splits. Split by chromosome or region."
+        )
+    return list(range(stride, bin, stride))
+
+
+def _labelled_windows(grid: Grid, usable: np.ndarray, marks, place_of: np.ndarray, n_targets: int, rule: str, windows: str):
+    """Label one grid's training windows: contig ids, starts, split, origin, labels."""
+    bins, which = label_pairs(grid.tiling, marks, len(place_of), rule)
+    here = usable[bins] & (place_of[which] >= 0)
+    bins, which = bins[here], place_of[which[here]]
+    rows = np.flatnonzero(usable) if windows == "all" else np.unique(bins)
+    labels = dense_labels(bins, which, rows, n_targets)
+    none = np.zeros(len(rows), np.uint8)
+    return grid.ids[rows], grid.starts[rows], np.full(len(rows), TRAIN, np.uint8), none, labels
 
 
 def _store(grid: Grid, codes: np.ndarray, contig_ids: np.ndarray, starts: np.ndarray) -> dict:

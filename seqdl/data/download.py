@@ -14,7 +14,9 @@ _CHUNK = 1 << 15
 _TRIES = 3  # in a row without one new byte
 _PAUSE = 0.5  # seconds before the second try, doubled at each further one
 _TIMEOUT = (10, 30)  # seconds to connect, seconds between two packets
-_GONE = "Check the connection (behind a proxy, set HTTPS_PROXY), or copy the files yourself and set SEQDL_DATA."
+_GONE = (
+    "Check the connection (behind a proxy, set HTTPS_PROXY), or copy the files yourself and set SEQDL_DATA."
+)
 _KEPT = "What has arrived is kept: the same command goes on from there."
 
 
@@ -96,8 +98,9 @@ class ResumingDownloader:
         if received != self.digest:
             self.part.unlink()
             raise InputError(
-                f"{url} has a wrong checksum, so the file was removed. Expected SHA-256 {self.digest}, received "
-                f"{received}. The file has changed at its source or was altered on the way; do not use it."
+                f"{url} has a wrong checksum, so the file was removed. "
+                f"Expected SHA-256 {self.digest}, received {received}. "
+                "The file has changed at its source or was altered on the way; do not use it."
             )
         self.part.replace(output_file)
 
@@ -129,7 +132,8 @@ class ResumingDownloader:
                     return f"the server answered {response.status_code} {response.reason}"
                 if response.status_code not in (200, 206):
                     raise InputError(
-                        f"Could not fetch {url}: the server answered {response.status_code} {response.reason}. "
+                        f"Could not fetch {url}: the server answered "
+                        f"{response.status_code} {response.reason}. "
                         "If the file has moved, give the mirror's address with --base-url, "
                         "or copy the files yourself and set SEQDL_DATA."
                     )
@@ -151,7 +155,8 @@ class ResumingDownloader:
                     handle.close()
                     self.part.unlink()
                     raise InputError(
-                        f"{url} is longer than the {self.size:,} bytes that the manifest states, so it was removed. "
+                        f"{url} is longer than the {self.size:,} bytes that the manifest states, "
+                        "so it was removed. "
                         "It is another file than the one described; do not use it."
                     )
                 handle.write(chunk)

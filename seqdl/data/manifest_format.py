@@ -99,10 +99,13 @@ def read_manifest(path: Path) -> Manifest:
     try:
         if raw["format"] != _FORMAT or raw["version"] != _VERSION:
             raise InputError(
-                f"{path} is not a manifest that this seqdl reads: it needs format {_FORMAT!r}, version {_VERSION}."
+                f"{path} is not a manifest that this seqdl reads: "
+                f"it needs format {_FORMAT!r}, version {_VERSION}."
             )
         known = {f.name for f in fields(Manifest)}
-        head = {k: tuple(v) if isinstance(v, list) else v or "" for k, v in raw.items() if k in known - {"files"}}
+        head = {
+            k: tuple(v) if isinstance(v, list) else v or "" for k, v in raw.items() if k in known - {"files"}
+        }
         files = tuple(DataFile(**entry) for entry in raw["files"])
         manifest = Manifest(**head, files=files)
     except (KeyError, TypeError, AttributeError) as error:
@@ -114,7 +117,9 @@ def read_manifest(path: Path) -> Manifest:
 def _check(manifest: Manifest, where: str) -> None:
     """Refuse a manifest that could write outside its folder or that cannot be verified."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", manifest.name):
-        raise InputError(f"{where} has the name {manifest.name!r}; use lower-case letters, digits and dashes.")
+        raise InputError(
+            f"{where} has the name {manifest.name!r}; use lower-case letters, digits and dashes."
+        )
     if manifest.local_root:
         safe_relative(manifest.local_root, where)
     if not manifest.files:
@@ -128,7 +133,9 @@ def _check(manifest: Manifest, where: str) -> None:
             raise InputError(f"{where} lists {file.path!r} twice.")
         seen.add(file.path)
         if not re.match(r"https?://", file.url):
-            raise InputError(f"{where}: {file.path!r} has the address {file.url!r}; only http and https are fetched.")
+            raise InputError(
+                f"{where}: {file.path!r} has the address {file.url!r}; only http and https are fetched."
+            )
         for digest in filter(None, (file.sha256, file.local_sha256)):
             if not re.fullmatch(r"[0-9a-f]{64}", digest):
                 raise InputError(f"{where}: {file.path!r} has no proper SHA-256. Received: {digest!r}.")

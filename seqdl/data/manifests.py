@@ -80,12 +80,18 @@ def load_manifest(name: str | Path) -> Manifest:
         return read_manifest(Path(name).expanduser())
     names = sorted(p.stem for p in manifest_folder().glob("*.json"))
     if name not in names:
-        raise InputError(f"There is no data set {str(name)!r}.{suggest(str(name), names)} Known: {', '.join(names)}.")
+        raise InputError(
+            f"There is no data set {str(name)!r}.{suggest(str(name), names)} Known: {', '.join(names)}."
+        )
     return read_manifest(manifest_folder() / f"{name}.json")
 
 
 def fetch(
-    name: str | Path, *, files: str | Iterable[str] | None = None, base_url: str | None = None, progress: bool = True
+    name: str | Path,
+    *,
+    files: str | Iterable[str] | None = None,
+    base_url: str | None = None,
+    progress: bool = True,
 ) -> Path:
     """Get a public data set, checked file by file, and return the folder that holds it.
 
@@ -141,7 +147,8 @@ def select_files(manifest: Manifest, files: str | Iterable[str] | None) -> tuple
         found = {f.path for f in manifest.files if fnmatch.fnmatchcase(f.path, pattern)}
         if not found:
             raise InputError(
-                f"No file of {manifest.name} fits {pattern!r}.{suggest(pattern, [f.path for f in manifest.files])} "
+                f"No file of {manifest.name} fits {pattern!r}."
+                f"{suggest(pattern, [f.path for f in manifest.files])} "
                 f"Files are named as {manifest.files[-1].path!r}."
             )
         chosen |= found
@@ -187,7 +194,8 @@ def _in_place(manifest: Manifest, wanted: tuple[DataFile, ...]) -> Path | None:
         received = sha256(path) if path.stat().st_size == size else f"a file of {path.stat().st_size:,} bytes"
         if received != expected:
             raise InputError(
-                f"{path} (from SEQDL_DATA) has a wrong checksum. Expected SHA-256 {expected} ({size:,} bytes), "
+                f"{path} (from SEQDL_DATA) has a wrong checksum. "
+                f"Expected SHA-256 {expected} ({size:,} bytes), "
                 f"received {received}. Repair the file, or unset SEQDL_DATA to download the set."
             )
     return data / manifest.local_root
@@ -199,7 +207,9 @@ def _where(manifest: Manifest) -> str:
     if data is not None and all(f.local and (data / f.local).is_file() for f in manifest.files):
         return "SEQDL_DATA"
     folder = _cache_folder(manifest)
-    there = all((folder / f.path).is_file() and (folder / f.path).stat().st_size == f.bytes for f in manifest.files)
+    there = all(
+        (folder / f.path).is_file() and (folder / f.path).stat().st_size == f.bytes for f in manifest.files
+    )
     return "cache" if there else "download"
 
 

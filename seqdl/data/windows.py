@@ -54,7 +54,7 @@ class Grid(NamedTuple):
         return overlapping(regions, self.ids, self.first, self.last)
 
 
-def lay_grid(genome, window: int, bin: int) -> Grid:
+def lay_grid(genome, window: int, bin: int, offset: int = 0) -> Grid:
     """Cut a genome into bins and put a window round each.
 
     Parameters
@@ -62,6 +62,8 @@ def lay_grid(genome, window: int, bin: int) -> Grid:
     genome : seqdl.Genome
     window, bin : int
         Bases.
+    offset : int
+        First base of each contig's first bin.
 
     Returns
     -------
@@ -79,7 +81,7 @@ def lay_grid(genome, window: int, bin: int) -> Grid:
             f"Received: window {window}, bin {bin}."
         )
     lengths = np.array([genome.lengths[n] for n in genome.names], np.int64)
-    tiling = tile(lengths, bin)
+    tiling = tile(lengths, bin, offset)
     starts = tiling.starts - (window - bin) // 2
     last = np.minimum(starts + window, lengths[tiling.contig_ids])
     return Grid(genome, tiling, window, starts, np.maximum(starts, 0), last)

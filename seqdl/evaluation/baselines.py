@@ -14,6 +14,7 @@ from seqdl.encoding import N
 from seqdl.errors import InputError
 from seqdl.evaluation.logistic import fit_logistic
 from seqdl.files import suggest
+from seqdl.progress import say
 
 # Windows turned into features at a time: 2048 windows of 1,000 bp are 16 MB of int64 k-mer numbers.
 _ROWS = 2048
@@ -147,7 +148,7 @@ def kmer_counts(codes: np.ndarray, k: int, width: int | None = None) -> np.ndarr
 
 
 def _squares(features: np.ndarray) -> np.ndarray:
-    """Add squares and the products, so that an optimum of the composition can be learned, not only a slope."""
+    """Add squares and products, so that an optimum can be learned, not only a slope."""
     centred = features - np.float32(0.5)
     first, second = np.triu_indices(features.shape[1])
     return np.concatenate([features, centred[:, first] * centred[:, second]], axis=1)
@@ -203,7 +204,8 @@ def fit_baseline(
     """
     if name not in baseline_names():
         raise InputError(
-            f"no baseline is called {name!r}.{suggest(name, baseline_names())} Known: {', '.join(baseline_names())}."
+            f"No baseline is called {name!r}.{suggest(name, baseline_names())} "
+            f"Known: {', '.join(baseline_names())}."
         )
     width = kmer_window if dataset.kind == "genome" else None
     if name == "gc_length":
@@ -227,10 +229,12 @@ def fit_baseline(
         return np.concatenate(parts) if parts else features_of(np.zeros((0, dataset.window), np.uint8))
 
     train, valid = training_windows(dataset, max_windows, seed)
+    of_train, of_valid, of_others = features(train), features(valid), features(indices)
+    say(f"Fitting {label} to {len(train):,} windows, {dataset.n_targets} targets.")
     model = fit_logistic(
-        features(train),
+        of_train,
         dataset.labels(train),
-        features(valid),
+        of_valid,
         dataset.labels(valid),
         penalties=(1e-2, 1e-4) if name == "gc_length" else (10.0, 3.0, 1.0, 0.3),
     )
@@ -242,7 +246,7 @@ def fit_baseline(
     }
     if name == "kmer":
         details |= {"kmer_length": kmer_length, "kmer_window": min(width or dataset.window, dataset.window)}
-    return Baseline(name, label, model.probabilities(features(indices)), details)
+    return Baseline(name, label, model.probabilities(of_others), details)
 
 
 def training_windows(dataset, max_windows: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -276,7 +280,7 @@ def training_windows(dataset, max_windows: int | None, seed: int) -> tuple[np.nd
         found.append(which.astype(np.int64))
     if not len(found[0]):
         raise InputError(
-            "the dataset holds no training window, so no baseline can be trained on it. "
+            "The dataset holds no training window, so no baseline can be trained on it. "
             "Evaluate without baselines (baselines=(), --baselines none), or with the dataset that has them."
         )
     return found[0], found[1]

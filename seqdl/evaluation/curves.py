@@ -25,8 +25,8 @@ def roc_and_pr(positive: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np
     tpr : float64 (201,)
         True positive rate at the false positive rates of `GRID`, straight between the curve's corners.
     precision : float64 (201,)
-        Precision at the highest threshold that reaches the recalls of `GRID` (a step function, because precision
-        does not run straight between two thresholds).
+        Precision at the highest threshold that reaches the recalls of `GRID` (a step function, because
+        precision does not run straight between two thresholds).
     """
     k, rank, cell = threshold_cells(positive, scores)
     pos = np.bincount(rank, minlength=k)[::-1]
@@ -62,8 +62,8 @@ def category_curves(labels: np.ndarray, scores: dict[str, np.ndarray], categorie
     -------
     pandas.DataFrame
         Columns model, category ("all" first), curve ("roc" or "pr"), x (false positive rate or recall), y
-        (median over targets of the true positive rate or precision), n_targets, base_rate (median share of positives:
-        the height of a guess's precision-recall curve).
+        (median over targets of the true positive rate or precision), n_targets, base_rate (median share of
+        positives: the height of a guess's precision-recall curve).
     """
     import pandas as pd
 

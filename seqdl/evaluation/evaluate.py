@@ -33,7 +33,8 @@ class Evaluation(NamedTuple):
     Attributes
     ----------
     metrics : dict
-        Contents of metrics.json: medians with intervals, by category, calibration, comparisons, targets left out.
+        Contents of metrics.json: medians with intervals, by category, calibration, comparisons, targets left
+        out.
     targets : pandas.DataFrame
         Contents of metrics.tsv: one row a target and model.
     calibration : pandas.DataFrame
@@ -90,8 +91,8 @@ def evaluate(
     min_positives : int
         Targets with fewer positives are scored but stay out of the medians.
     block : int
-        Length of the stretches that the bootstrap draws, in bins. Neighbouring windows overlap, so drawing single
-        windows would give intervals that are too narrow.
+        Length of the stretches that the bootstrap draws, in bins. Neighbouring windows overlap, so drawing
+        single windows would give intervals that are too narrow.
     strand_average : bool, optional
         Average both strands' probabilities; by default what the run's card says.
     batch_size : int
@@ -101,8 +102,8 @@ def evaluate(
     seed : int
         Of the bootstrap, and of the draw of the baselines' windows.
     out : path, optional
-        Folder to write to. By default the run's own for the test split, its subfolder ``evaluation_<split>`` for
-        another, so that the test numbers are not overwritten.
+        Folder to write to. By default the run's own for the test split, its subfolder ``evaluation_<split>``
+        for another, so that the test numbers are not overwritten.
     genome : path, optional
         The genome's place, if it has moved since the dataset was built.
     allow_genome_mismatch : bool
@@ -115,7 +116,8 @@ def evaluate(
     Raises
     ------
     InputError
-        If run and dataset do not belong together (the message says what differs), or a parameter is out of range.
+        If run and dataset do not belong together (the message says what differs), or a parameter is out of
+        range.
 
     Examples
     --------
@@ -130,7 +132,7 @@ def evaluate(
     labels = data.labels(indices)
     if not labels.any():
         raise InputError(
-            f"no window of the {split} split of {data.path} carries any target, so nothing can be measured. "
+            f"No window of the {split} split of {data.path} carries any target, so nothing can be measured. "
             "Build the dataset with other test chromosomes."
         )
     targets = data.targets
@@ -138,11 +140,13 @@ def evaluate(
     notes: list[str] = []
     blocks, weights = _resampling(data, indices, block, bootstrap, seed, notes)
 
-    predicted = [("network", _network_label(run), _predict(run, data, indices, batch_size, strand_average), {})]
+    predicted = [
+        ("network", _network_label(run), _predict(run, data, indices, batch_size, strand_average), {})
+    ]
     for name in baselines:
         train, valid = training_windows(data, baseline_windows, seed)
         total = len(train) + len(valid) + len(indices)
-        with progress_bar(total, f"Counting for the baseline {name}", "windows") as progress:
+        with progress_bar(total, f"Features of the baseline {name}", "windows") as progress:
             made = fit_baseline(
                 name, data, indices, kmer_length=kmer_length, kmer_window=kmer_window,
                 max_windows=baseline_windows, seed=seed, on_windows=progress.advance,
@@ -200,8 +204,8 @@ def check_match(run: Run, data: Dataset, allow_genome_mismatch: bool = False) ->
         ours, theirs = getattr(run, what), getattr(data, what)
         if ours != theirs:
             raise InputError(
-                f"The run was trained with a {what} of {ours:,} bp, the dataset {data.path} has {theirs:,} bp. "
-                f"Build the dataset again with --{what} {ours}."
+                f"The run was trained with a {what} of {ours:,} bp, the dataset {data.path} has {theirs:,} "
+                f"bp. Build the dataset again with --{what} {ours}."
             )
     ours, theirs = list(run.target_names), list(data.target_names)
     if ours != theirs:
@@ -214,7 +218,8 @@ def check_match(run: Run, data: Dataset, allow_genome_mismatch: bool = False) ->
             differ.append(f"{len(extra)} are unknown to the run (first: {extra[0]!r})")
         raise InputError(
             f"The run has {len(ours)} targets and the dataset {data.path} has {len(theirs)}: "
-            f"{' and '.join(differ) or 'the same ones in another order'}. Evaluate on the dataset the run was made for."
+            f"{' and '.join(differ) or 'the same ones in another order'}. "
+            "Evaluate on the dataset the run was made for."
         )
     if data.kind == "genome":
         run.check_genome(data.genome, allow_mismatch=allow_genome_mismatch)
@@ -225,7 +230,8 @@ def _check(baselines, bootstrap, confidence, min_positives, block) -> tuple[str,
     for name in baselines:
         if name not in baseline_names():
             raise InputError(
-                f"No baseline is called {name!r}.{suggest(name, baseline_names())} Known: {', '.join(baseline_names())}."
+                f"No baseline is called {name!r}.{suggest(name, baseline_names())} "
+                f"Known: {', '.join(baseline_names())}."
             )
     if bootstrap < 0:
         raise InputError(f"`bootstrap` must be 0 or a number of resamples. Received: {bootstrap}.")
@@ -261,7 +267,9 @@ def _resampling(data, indices, block, bootstrap, seed, notes) -> tuple[np.ndarra
         blocks = np.unique(blocks, return_inverse=True)[1]
     n_blocks = int(blocks.max()) + 1
     if bootstrap and n_blocks < 2:
-        notes.append("The windows lie in a single block, so there are no intervals; a smaller --block may give some.")
+        notes.append(
+            "The windows lie in a single block, so there are no intervals; a smaller --block may give some."
+        )
         bootstrap = 0
     elif bootstrap and n_blocks < 20:
         notes.append(f"The windows lie in only {n_blocks} blocks: the intervals are rough.")
@@ -296,8 +304,8 @@ def _dataset_notes(run, data) -> list[str]:
     known = (run.card.get("dataset") or {}).get("sha256")
     if known and data.path and Path(data.path).is_file() and sha256(data.path) != known:
         return [
-            "This is not the dataset file that the run was trained on: make sure that these windows were not among its "
-            "training windows."
+            "This is not the dataset file that the run was trained on: make sure that these windows were not among "
+            "its training windows."
         ]
     return []
 

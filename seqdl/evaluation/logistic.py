@@ -1,10 +1,10 @@
 """Logistic regression of many targets at once, on features too many for one scikit-learn fit a target.
 
-The model and the objective are scikit-learn's ``LogisticRegression`` (L2 penalty, free intercept, standardised
-features), and the tests hold the two to the same coefficients. Fitting 189 targets on 2,080 6-mer features one
-by one takes scikit-learn the better part of an hour; here all targets share each pass over the features (one
-matrix product) and SciPy's L-BFGS works in coordinates in which the problem is almost a sphere, so that about
-ten passes suffice.
+The model and the objective are scikit-learn's ``LogisticRegression`` (L2 penalty, free intercept,
+standardised features), and the tests hold the two to the same coefficients. Fitting 189 targets on 2,080
+6-mer features one by one takes scikit-learn the better part of an hour; here all targets share each pass over
+the features (one matrix product) and SciPy's L-BFGS works in coordinates in which the problem is almost a
+sphere, so that about ten passes suffice.
 """
 
 from __future__ import annotations
@@ -77,9 +77,10 @@ def fit_logistic(
         Windows on which the penalty is chosen, by mean log loss over all targets. Without them the middle
         penalty is taken.
     penalties : tuple of float
-        Strengths to try, strongest first; the search stops when the validation loss no longer falls. A strength
-        is relative to the information in a target: for a target with positive rate p it stands for scikit-learn's
-        ``C = 1 / (strength * n * p * (1 - p))``, which makes one number fit rare and frequent targets.
+        Strengths to try, strongest first; the search stops when the validation loss no longer falls. A
+        strength is relative to the information in a target: for a target with positive rate p it stands for
+        scikit-learn's ``C = 1 / (strength * n * p * (1 - p))``, which makes one number fit rare and frequent
+        targets.
     max_iter : int
         Passes of L-BFGS per penalty.
     tolerance : float

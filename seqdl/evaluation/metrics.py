@@ -1,10 +1,11 @@
 """Ranking metrics per target (AUROC, AUPRC) and their block bootstrap, fast enough for hundreds of targets.
 
-The definitions are scikit-learn's (``roc_auc_score``, ``average_precision_score``), ties included, and the tests
-hold the two equal. What scikit-learn does not offer is the same number for some hundred resamples of the windows
-at once. Both metrics need, at every distinct score of a positive, only the weight of positives and negatives
-above and at that score. A target's windows are therefore counted once into (threshold, block) cells, and one
-sparse product with the blocks' resampling counts gives every resample exactly, without sorting again.
+The definitions are scikit-learn's (``roc_auc_score``, ``average_precision_score``), ties included, and the
+tests hold the two equal. What scikit-learn does not offer is the same number for some hundred resamples of
+the windows at once. Both metrics need, at every distinct score of a positive, only the weight of positives
+and negatives above and at that score. A target's windows are therefore counted once into (threshold, block)
+cells, and one sparse product with the blocks' resampling counts gives every resample exactly, without sorting
+again.
 
 Neighbouring windows overlap and share peaks, so they are not independent observations; the bootstrap draws
 blocks of consecutive windows (`genomic_blocks`), not single windows, or the intervals would be too narrow.
@@ -191,8 +192,8 @@ def genomic_blocks(contig_ids: np.ndarray, starts: np.ndarray, size: int) -> np.
     starts : int64 (n,)
         Position of every window, 0-based.
     size : int
-        Length of a block in base pairs; a block is a fixed stretch of the genome, so that overlapping windows,
-        and copies of a window (shuffled negatives), stay together whatever their order in the file.
+        Length of a block in base pairs; a block is a fixed stretch of the genome, so that overlapping
+        windows, and copies of a window (shuffled negatives), stay together whatever their order in the file.
 
     Returns
     -------
@@ -238,7 +239,7 @@ def bootstrap_weights(n_blocks: int, n_resamples: int, seed: int = 0) -> np.ndar
     """
     if n_blocks < 2:
         raise InputError(
-            f"a bootstrap needs at least 2 blocks of windows. Received: {n_blocks}. "
+            f"A bootstrap needs at least 2 blocks of windows. Received: {n_blocks}. "
             "Use shorter blocks, or no bootstrap (bootstrap=0)."
         )
     rng = np.random.default_rng(seed)

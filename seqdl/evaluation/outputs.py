@@ -11,7 +11,8 @@ from seqdl.files import atomic_path, write_text
 
 PREDICTIONS_FORMAT, PREDICTIONS_VERSION = "seqdl-evaluation-predictions", 1
 RANDOM_SPLIT_STAMP = (
-    "RANDOM SPLIT: leaks. Neighbouring, overlapping windows stand in training and test, so every number here is too good."
+    "RANDOM SPLIT: leaks. Neighbouring, overlapping windows stand in training and test, "
+    "so every number here is too good."
 )
 
 
@@ -59,7 +60,12 @@ def write_json(path: Path, metrics: dict) -> Path:
 
 
 def write_predictions(
-    path: Path, models: dict[str, np.ndarray], labels: np.ndarray, indices: np.ndarray, targets: list[str], **attributes
+    path: Path,
+    models: dict[str, np.ndarray],
+    labels: np.ndarray,
+    indices: np.ndarray,
+    targets: list[str],
+    **attributes,
 ) -> Path:
     """Write the predictions that the metrics were computed from.
 
@@ -81,8 +87,8 @@ def write_predictions(
     Returns
     -------
     Path
-        The file written: /probabilities/<model> float32 (n, T), /labels uint8 (n, ceil(T / 8)) as numpy's packbits
-        with attribute n_targets, /indices int64 (n,), /targets.
+        The file written: /probabilities/<model> float32 (n, T), /labels uint8 (n, ceil(T / 8)) as numpy's
+        packbits with attribute n_targets, /indices int64 (n,), /targets.
     """
     import h5py
 
@@ -93,7 +99,11 @@ def write_predictions(
             for name, values in models.items():
                 chunk = (max(1, min(len(values), 4096)), values.shape[1])
                 group.create_dataset(
-                    name, data=values.astype(np.float32, copy=False), chunks=chunk, shuffle=True, compression="lzf"
+                    name,
+                    data=values.astype(np.float32, copy=False),
+                    chunks=chunk,
+                    shuffle=True,
+                    compression="lzf",
                 )
             packed = f.create_dataset("labels", data=np.packbits(labels.astype(bool), axis=1))
             packed.attrs["n_targets"] = labels.shape[1]
@@ -138,7 +148,9 @@ def read_predictions(path: str | Path) -> tuple[dict[str, np.ndarray], np.ndarra
             labels = np.unpackbits(f["labels"][:], axis=1, count=int(f["labels"].attrs["n_targets"]))
             return models, labels, [name.decode("utf-8") for name in f["targets"][:]]
     except (OSError, KeyError) as error:
-        raise InputError(f"{path} is damaged or no HDF5 file: {error}. Run `seqdl evaluate` again.") from error
+        raise InputError(
+            f"{path} is damaged or no HDF5 file: {error}. Run `seqdl evaluate` again."
+        ) from error
 
 
 def write_figures(folder: Path, curves, calibration, random_split: bool) -> list[Path]:

@@ -86,7 +86,14 @@ def group_targets(labels: np.ndarray, names: list[str], min_positives: int) -> G
 
 
 def score_model(
-    name: str, label: str, labels: np.ndarray, probabilities: np.ndarray, blocks, weights, details=None, on_target=None
+    name: str,
+    label: str,
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    blocks,
+    weights,
+    details=None,
+    on_target=None,
 ) -> Scored:
     """Measure a model's predictions, with replicates for its intervals.
 
@@ -141,8 +148,9 @@ def target_table(models: list[Scored], targets, groups: Groups, n_windows: int, 
     Returns
     -------
     pandas.DataFrame
-        Columns target, cell, assay, category, model, positives, negatives, auroc, auroc_lo, auroc_hi, auprc, auprc_lo,
-        auprc_hi, base_rate, ece, in_medians; all targets are in it, those that cannot be scored with nan.
+        Columns target, cell, assay, category, model, positives, negatives, auroc, auroc_lo, auroc_hi, auprc,
+        auprc_lo, auprc_hi, base_rate, ece, in_medians; all targets are in it, those that cannot be scored
+        with nan.
     """
     import pandas as pd
 
@@ -183,8 +191,8 @@ def model_summary(model: Scored, labels: np.ndarray, groups: Groups, categories,
     Returns
     -------
     dict
-        One entry of "models" in metrics.json. An interval is that of the median: the median over targets is taken
-        in every resample of the windows. The targets themselves are not resampled.
+        One entry of "models" in metrics.json. An interval is that of the median: the median over targets is
+        taken in every resample of the windows. The targets themselves are not resampled.
     """
     summary = {"name": model.name, "label": model.label} | _medians(model, groups.scored, confidence)
     summary["by_category"] = {}
@@ -192,7 +200,9 @@ def model_summary(model: Scored, labels: np.ndarray, groups: Groups, categories,
     for category in dict.fromkeys(names):
         members = groups.scored & (names == category)
         if category and members.any():
-            summary["by_category"][category] = _medians(model, members, confidence) | {"n_targets": int(members.sum())}
+            summary["by_category"][category] = _medians(model, members, confidence) | {
+                "n_targets": int(members.sum())
+            }
     summary["ece"] = reliability(labels, model.probabilities).error
     summary["ece_macro"] = _number(model.calibration_error.mean())
     return summary | {"details": model.details}
@@ -213,16 +223,21 @@ def compare(network: Scored, other: Scored, groups: Groups, confidence: float) -
     Returns
     -------
     list of dict
-        One for AUPRC, one for AUROC: baseline, metric, better (targets on which the network's number is higher), of
-        (targets scored), clearly_better and clearly_worse (the interval of the target's difference excludes 0),
-        median_difference (network's median minus the baseline's) with its interval, p (two-sided, paired bootstrap;
-        None without one).
+        One for AUPRC, one for AUROC: baseline, metric, better (targets on which the network's number is
+        higher), of (targets scored), clearly_better and clearly_worse (the interval of the target's
+        difference excludes 0), median_difference (network's median minus the baseline's) with its interval, p
+        (two-sided, paired bootstrap; None without one).
     """
     found = []
     for metric in ("auprc", "auroc"):
         ours, theirs = (getattr(m.point, metric)[groups.scored] for m in (network, other))
         our_draws, their_draws = (getattr(m.replicates, metric)[:, groups.scored] for m in (network, other))
-        entry = {"baseline": other.name, "metric": metric, "better": int((ours > theirs).sum()), "of": len(ours)}
+        entry = {
+            "baseline": other.name,
+            "metric": metric,
+            "better": int((ours > theirs).sum()),
+            "of": len(ours),
+        }
         if len(ours):
             low, high = _interval(our_draws - their_draws, confidence)
             entry["clearly_better"], entry["clearly_worse"] = int((low > 0).sum()), int((high < 0).sum())
@@ -256,7 +271,11 @@ def calibration_table(models: list[Scored], labels: np.ndarray):
         for binning in ("uniform", "quantile"):
             curve = reliability(labels, model.probabilities, binning=binning)
             part = pd.DataFrame({"model": model.name, "bin_lo": curve.lo, "bin_hi": curve.hi, "n": curve.n})
-            part["mean_predicted"], part["observed"], part["binning"] = curve.mean_predicted, curve.observed, binning
+            part["mean_predicted"], part["observed"], part["binning"] = (
+                curve.mean_predicted,
+                curve.observed,
+                binning,
+            )
             parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
@@ -266,7 +285,9 @@ def _medians(model: Scored, members: np.ndarray, confidence: float) -> dict:
     for metric in ("auroc", "auprc"):
         point = getattr(model.point, metric)[members]
         out[f"median_{metric}"] = _number(np.median(point)) if len(point) else None
-        out[f"median_{metric}_ci"] = _pair(_median_draws(getattr(model.replicates, metric)[:, members]), confidence)
+        out[f"median_{metric}_ci"] = _pair(
+            _median_draws(getattr(model.replicates, metric)[:, members]), confidence
+        )
     return out
 
 

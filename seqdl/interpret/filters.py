@@ -90,8 +90,9 @@ def first_layer(model) -> _FirstLayer:
         if isinstance(layer, keras.layers.Conv1D) and layer.input.shape[-1] == 4:
             break
     else:
-        raise InputError("The model has no Conv1D layer on the sequence itself, so it has no filters to show as motifs.")
-    elementwise = {"BatchNormalization", "Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Dropout", "SpatialDropout1D"}
+        raise InputError("The model has no Conv1D layer on the sequence itself, so no filters to show as motifs.")
+    elementwise = {"BatchNormalization", "Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Dropout",
+                   "SpatialDropout1D"}  # fmt: skip
     tensor = layer.output
     following = True
     while following:  # a threshold at half of the maximum means most where the layer's own zero is

@@ -1,4 +1,4 @@
-"""Draw how well a network does beside its baselines: ROC and precision-recall by category, and calibration."""
+"""Draw how well a network does beside its baselines: ROC, precision-recall and calibration."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def plot_calibration(calibration, *, binning: str | None = None, stamp: str = ""
     calibration : pandas.DataFrame
         ``calibration.tsv``: columns model, bin_lo, bin_hi, n, mean_predicted, observed and binning.
     binning : {"uniform", "quantile"}, optional
-        Which bins; by default both pictures side by side: equal widths on straight axes, which show the rare high
-        predictions, and equal numbers on logarithmic axes, which show where nearly all predictions lie.
+        Which bins; by default both pictures side by side: equal widths on straight axes, which show the rare
+        high predictions, and equal numbers on logarithmic axes, which show where nearly all predictions lie.
     stamp : str
         Warning to print across the top.
 
@@ -79,7 +79,9 @@ def plot_calibration(calibration, *, binning: str | None = None, stamp: str = ""
     """
     if "binning" not in calibration:
         calibration = calibration.assign(binning="uniform")
-    panels = [binning] if binning else [b for b in ("uniform", "quantile") if (calibration["binning"] == b).any()]
+    panels = (
+        [binning] if binning else [b for b in ("uniform", "quantile") if (calibration["binning"] == b).any()]
+    )
     models = _models(calibration)
     with style():
         figure, axes = new_figure(3.7 * len(panels), 3.5, 1, len(panels))
@@ -100,7 +102,9 @@ def plot_calibration(calibration, *, binning: str | None = None, stamp: str = ""
                 values = shown[["mean_predicted", "observed"]].to_numpy(float)
                 low, high = (values.min() / 1.5, values.max() * 1.5) if values.size else (1e-4, 1.0)
                 ax.set(xscale="log", yscale="log")
-            ax.plot([low, high], [low, high], color=INK, linewidth=0.8, linestyle=(0, (4, 3)), label="perfect")
+            ax.plot(
+                [low, high], [low, high], color=INK, linewidth=0.8, linestyle=(0, (4, 3)), label="perfect"
+            )
             margin = 0.0 if logarithmic else 0.02
             ax.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal")
             ax.set_title("equal numbers, log axes" if logarithmic else "bins of equal width")

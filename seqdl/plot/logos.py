@@ -57,8 +57,9 @@ def plot_filters(motifs, *, top: int = 16, columns: int = 4):
         for ax in axes.ravel()[len(motifs):]:
             ax.axis("off")
         for ax, motif in zip(axes.ravel(), motifs, strict=False):
-            draw_motif(ax, information_matrix(motif))
-            ax.set_title(f"{motif.name.replace('_', ' ')}  ·  {motif.information:.1f} bits", fontsize=8.5)
+            bits = information_matrix(motif)
+            draw_motif(ax, bits)
+            ax.set_title(f"{motif.name.replace('_', ' ')}  ·  {bits.sum():.1f} bits", fontsize=8.5)
     return figure
 
 

@@ -94,8 +94,8 @@ def _bars(figure, axes, names: list[str], differences: np.ndarray, top: int) -> 
     ax.grid(False)
     for row, index in enumerate(order):
         name = names[index] if len(names[index]) <= 26 else names[index][:24] + "…"
-        ax.annotate(f"{name}  {differences[index]:+.3f}".replace("-", "−"), (0, row + 0.3), xycoords=("axes fraction", "data"),
-                    fontsize=7.5, va="bottom")  # fmt: skip
+        change = f"{differences[index]:+.3f}".replace("-", "−")
+        ax.annotate(f"{name}  {change}", (0, row + 0.3), xycoords=("axes fraction", "data"), fontsize=7.5, va="bottom")
     ax.set_ylim(-0.6, len(order) - 0.1)
     ax.set_title("most changed targets", fontsize=9)
     ax.set_xlabel("alt − ref", fontsize=8)

@@ -72,7 +72,7 @@ class TrainingConfig:
     weight_decay: float = 0.02
     momentum: float = 0.9
     clip_norm: float = 1.0
-    patience: int = 6
+    patience: int = 8
     monitor: str = "val_auprc"
     reverse_complement: bool = True
     max_shift: int = 20

@@ -204,7 +204,10 @@ def _optimizer(config: TrainingConfig, steps: int):
         )
     clip = {"global_clipnorm": config.clip_norm} if config.clip_norm else {}
     if config.optimizer == "adamw":
-        return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **clip)
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, **clip)
+        # Shrinking biases and BatchNorm's scales would pull base rates and norms away from the data.
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+        return optimizer
     if config.optimizer == "adam":
         return keras.optimizers.Adam(rate, **clip)
     if config.optimizer == "sgd":

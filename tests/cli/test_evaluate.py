@@ -16,7 +16,9 @@ def trained(tmp_path_factory):
 
 def test_prints_a_table_and_what_it_means(trained, capsys):
     run, data = trained
-    code = main(["evaluate", "--run", run, "--data", data, "--bootstrap", "20", "--block", "4", "--kmer-length", "4"])
+    code = main(
+        ["evaluate", "--run", run, "--data", data, "--bootstrap", "20", "--block", "4", "--kmer-length", "4"]
+    )
     out = capsys.readouterr().out
     assert code == 0
     assert "200 test windows, 2 of 2 targets" in out
@@ -50,7 +52,11 @@ def test_sentences_say_so_when_the_network_loses():
     metrics = {
         "models": [
             {"name": "network", "label": "deepsea", "details": {}},
-            {"name": "kmer", "label": "6-mer", "details": {"train_windows": 10, "train_windows_available": 20}},
+            {
+                "name": "kmer",
+                "label": "6-mer",
+                "details": {"train_windows": 10, "train_windows_available": 20},
+            },
         ],
         "comparisons": [entry],
         "min_positives": 10,

@@ -19,7 +19,14 @@ import pytest
 
 import seqdl.data.download as download
 from seqdl.data.archives import unpack
-from seqdl.data.manifests import fetch, list_datasets, load_manifest, local_path, manifest_folder, select_files
+from seqdl.data.manifests import (
+    fetch,
+    list_datasets,
+    load_manifest,
+    local_path,
+    manifest_folder,
+    select_files,
+)
 from seqdl.errors import InputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,7 +123,10 @@ BODY = os.urandom(300_000)
 
 
 def test_good_files_arrive_once(tmp_path, server):
-    contents = {f"peaks/p{i}.bed": f"chr1\t{i}\t{i + 1}\n".encode() for i in range(40)} | {"g.fa": BODY, "none.bed": b""}
+    contents = {f"peaks/p{i}.bed": f"chr1\t{i}\t{i + 1}\n".encode() for i in range(40)} | {
+        "g.fa": BODY,
+        "none.bed": b"",
+    }
     manifest = make(tmp_path, server, contents)
     folder = fetch(manifest, progress=False)
     assert folder == tmp_path / "cache" / "data" / "toy"
@@ -311,7 +321,9 @@ def test_manifest_file_that_is_none(tmp_path):
         with pytest.raises(InputError):
             load_manifest(tmp_path / "bad.json")
     with pytest.raises(InputError, match="use lower-case"):
-        load_manifest(write(tmp_path, [{"path": "x", "url": "https://e.org", "sha256": "0" * 64, "bytes": 1}], "a b"))
+        load_manifest(
+            write(tmp_path, [{"path": "x", "url": "https://e.org", "sha256": "0" * 64, "bytes": 1}], "a b")
+        )
 
 
 def tar(members) -> bytes:
@@ -382,7 +394,9 @@ def test_zip_cannot_write_outside_and_damage_is_named(tmp_path):
 
 def test_shipped_manifests_are_complete():
     table = list_datasets()
-    assert {"yeast-chipexo", "yeast-atac", "human-chr22", "mirbase-hairpins", "chip-100bp"} <= set(table["name"])
+    assert {"yeast-chipexo", "yeast-atac", "human-chr22", "mirbase-hairpins", "chip-100bp"} <= set(
+        table["name"]
+    )
     for name in table["name"]:
         manifest = load_manifest(name)
         assert manifest.name == name
@@ -406,8 +420,9 @@ def test_every_package_and_the_manifests_are_in_the_wheel():
 
 @pytest.mark.skipif("SEQDL_DATA" not in os.environ, reason="needs the real data, SEQDL_DATA is not set")
 def test_real_copies_agree_with_the_manifests(capsys):
-    from seqdl.cli.fetch import add_fetch_arguments, run_fetch
     import argparse
+
+    from seqdl.cli.fetch import add_fetch_arguments, run_fetch
 
     for name in list_datasets()["name"]:
         assert fetch(name).is_relative_to(os.environ["SEQDL_DATA"])
@@ -419,13 +434,21 @@ def test_real_copies_agree_with_the_manifests(capsys):
 
 
 def test_command_prints_where_and_what_next(tmp_path, server, capsys):
-    from seqdl.cli.fetch import add_fetch_arguments, add_list_arguments, run_fetch, run_list
     import argparse
+
+    from seqdl.cli.fetch import (
+        add_fetch_arguments,
+        add_list_arguments,
+        run_fetch,
+        run_list,
+    )
 
     make(tmp_path, server, {"g.fa": BODY})
     raw = json.loads((tmp_path / "toy.json").read_text())
     raw["files"][0]["role"] = "genome"
-    path = write(tmp_path, raw["files"], next=["seqdl data build --genome {genome}"], citation=["Me"], licence="MIT")
+    path = write(
+        tmp_path, raw["files"], next=["seqdl data build --genome {genome}"], citation=["Me"], licence="MIT"
+    )
     parser = argparse.ArgumentParser()
     add_fetch_arguments(parser)
     assert run_fetch(parser.parse_args([str(path)])) == 0

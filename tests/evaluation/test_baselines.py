@@ -9,12 +9,20 @@ from sklearn.preprocessing import StandardScaler
 
 from seqdl.encoding import decode, encode, reverse_complement
 from seqdl.errors import InputError
-from seqdl.evaluation.baselines import fit_baseline, gc_length_features, kmer_counts, kmer_groups, training_windows
+from seqdl.evaluation.baselines import (
+    fit_baseline,
+    gc_length_features,
+    kmer_counts,
+    kmer_groups,
+    training_windows,
+)
 from seqdl.evaluation.logistic import fit_logistic, log_loss
 from tests.toy import toy_dataset
 
 codes_arrays = st.integers(0, 2**32 - 1).map(
-    lambda seed: np.random.default_rng(seed).choice(5, (3, 40), p=[0.24, 0.24, 0.24, 0.24, 0.04]).astype(np.uint8)
+    lambda seed: (
+        np.random.default_rng(seed).choice(5, (3, 40), p=[0.24, 0.24, 0.24, 0.24, 0.04]).astype(np.uint8)
+    )
 )
 
 
@@ -80,7 +88,9 @@ def test_joint_fit_equals_scikit_learn_target_by_target(problem, penalty):
         strength = penalty * len(labels) * prior * (1 - prior)
         peer = LogisticRegression(C=1 / strength, tol=1e-8, max_iter=1000).fit(scaled, labels[:, t])
         np.testing.assert_allclose(model.logits(features)[:, t], peer.decision_function(scaled), atol=2e-3)
-        np.testing.assert_allclose(model.probabilities(features)[:, t], peer.predict_proba(scaled)[:, 1], atol=1e-3)
+        np.testing.assert_allclose(
+            model.probabilities(features)[:, t], peer.predict_proba(scaled)[:, 1], atol=1e-3
+        )
 
 
 def test_penalty_is_chosen_by_validation_loss(problem):
@@ -88,7 +98,9 @@ def test_penalty_is_chosen_by_validation_loss(problem):
     half = slice(0, 300), slice(300, 600)
     model = fit_logistic(features[half[0]], labels[half[0]], features[half[1]], labels[half[1]])
     assert model.penalty == min(model.path, key=lambda entry: entry[1])[0]
-    assert log_loss(labels[half[1]], model.logits(features[half[1]])) == pytest.approx(min(loss for _, loss in model.path))
+    assert log_loss(labels[half[1]], model.logits(features[half[1]])) == pytest.approx(
+        min(loss for _, loss in model.path)
+    )
 
 
 def test_target_without_positives_stays_near_zero(problem):

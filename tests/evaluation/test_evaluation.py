@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from seqdl.data.dataset import Dataset
 from seqdl.errors import InputError
 from seqdl.evaluation.curves import GRID, category_curves, roc_and_pr
 from seqdl.evaluation.evaluate import check_match, evaluate
 from seqdl.evaluation.outputs import read_predictions
 from seqdl.evaluation.summary import Scored, compare, group_targets, score_model
-from seqdl.data.dataset import Dataset
 from seqdl.training.run import Run
 from tests.toy import toy_run
 
@@ -48,9 +48,15 @@ def test_files_hold_what_is_returned(trained, result):
     folder = trained[0].path
     assert all(path.is_file() for path in result.files)
     assert result.metrics == json.loads((folder / "metrics.json").read_text()) == trained[0].metrics()
-    for name, table in (("metrics", result.targets), ("calibration", result.calibration), ("curves", result.curves)):
-        found = pd.read_csv(folder / f"{name}.tsv", sep="\t", comment="#")
-        pd.testing.assert_frame_equal(found.fillna(""), table.fillna(""), check_dtype=False, rtol=1e-4)
+    for name, table in (
+        ("metrics", result.targets),
+        ("calibration", result.calibration),
+        ("curves", result.curves),
+    ):
+        found = pd.read_csv(
+            folder / f"{name}.tsv", sep="\t", comment="#", keep_default_na=False, na_values=["nan"]
+        )
+        pd.testing.assert_frame_equal(found, table, check_dtype=False, rtol=1e-4)
     names = {path.name for path in (folder / "figures").iterdir()}
     assert names == {"curves.png", "curves.svg", "calibration.png", "calibration.svg"}
     assert not [path for path in folder.rglob("*.part*")]
@@ -182,8 +188,16 @@ def test_curves_enclose_the_areas():
     for t in range(5):
         tpr, precision = roc_and_pr(labels[:, t].astype(bool), scores[:, t])
         assert np.trapezoid(tpr, GRID) == pytest.approx(roc_auc_score(labels[:, t], scores[:, t]), abs=0.005)
-        assert precision.mean() == pytest.approx(average_precision_score(labels[:, t], scores[:, t]), abs=0.02)
-        assert (np.diff(tpr) >= 0).all() and tpr[-1] == 1 and precision[-1] == pytest.approx(labels[:, t].mean(), abs=0.01)
-    table = category_curves(labels, {"network": scores}, ["a", "a", "b", "", "b"], np.array([1, 1, 1, 1, 0], bool))
+        assert precision.mean() == pytest.approx(
+            average_precision_score(labels[:, t], scores[:, t]), abs=0.02
+        )
+        assert (
+            (np.diff(tpr) >= 0).all()
+            and tpr[-1] == 1
+            and precision[-1] == pytest.approx(labels[:, t].mean(), abs=0.01)
+        )
+    table = category_curves(
+        labels, {"network": scores}, ["a", "a", "b", "", "b"], np.array([1, 1, 1, 1, 0], bool)
+    )
     sizes = table.drop_duplicates("category").set_index("category")["n_targets"]
     assert sizes.to_dict() == {"all": 4, "a": 2, "b": 1}

@@ -19,7 +19,9 @@ def scored_windows(draw):
     labels = (rng.random((n, t)) < draw(st.floats(0.05, 0.95))).astype(np.uint8)
     labels[0], labels[1] = 1, 0
     levels = draw(st.sampled_from([1, 2, 5, 1000]))  # few levels: many ties
-    scores = (rng.integers(0, levels, (n, t)) / levels).astype(draw(st.sampled_from([np.float32, np.float64])))
+    scores = (rng.integers(0, levels, (n, t)) / levels).astype(
+        draw(st.sampled_from([np.float32, np.float64]))
+    )
     return labels, scores, rng
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from seqdl.report.blocks import Cell, Fold, Section, Table, Terms
-from seqdl.report.inputs import Inputs
+from seqdl.reporting.blocks import Cell, Fold, Section, Table, Terms
+from seqdl.reporting.inputs import Inputs
 
 GLOSSARY = [
     ("target", "one thing to predict, usually an experiment: a protein, a mark or open chromatin in one cell type"),
@@ -43,11 +43,11 @@ def card_section(found: Inputs) -> Section:
     """
     card = found.card
     genome = card.get("genome") or {}
-    split = card.get("split") or {}
+    split, model, window = card.get("split") or {}, card.get("model") or {}, card.get("window", 0)
     facts = [
-        ("network", " ".join(str(v) for v in ((card.get("model") or {}).get("name"), (card.get("model") or {}).get("preset")) if v)),
-        ("reads", f"{card.get('window', 0):,} bases ({card.get('alphabet', 'ACGT')}; N is {card.get('n_policy', 'zeros')})"),
-        ("predicts", f"{len(card.get('targets') or []):,} targets, for the middle {card.get('bin') or card.get('window', 0):,} bases"),
+        ("network", " ".join(str(model[key]) for key in ("name", "preset") if model.get(key))),
+        ("reads", f"{window:,} bases ({card.get('alphabet', 'ACGT')}; N is {card.get('n_policy', 'zeros')})"),
+        ("predicts", f"{len(card.get('targets') or []):,} targets, for the middle {card.get('bin') or window:,} bases"),
         ("variant's place", f"first base at index {card.get('anchor')} of the window (0-based)"),
         ("strands", "averaged" if card.get("strand_average") else "forward only"),
         ("genome", " · ".join(str(v) for v in (genome.get("name"), genome.get("checksum")) if v) or "none (sequences)"),

@@ -7,8 +7,8 @@ import numpy as np
 from seqdl.errors import SeqdlError
 from seqdl.intervals import Variant
 from seqdl.plot.style import figure_uri
-from seqdl.report.blocks import Cell, Missing, Picture, Section, Table, Text, count, number, signed
-from seqdl.report.inputs import Inputs
+from seqdl.reporting.blocks import Cell, Missing, Picture, Section, Table, Text, count, number, signed
+from seqdl.reporting.inputs import Inputs
 
 FILTER_WINDOWS = 1000  # windows that the filters are shown; more changes a logo little
 TABLE_ROWS = 20
@@ -39,7 +39,7 @@ def variant_section(found: Inputs) -> Section:
     chosen = table.iloc[order[: max(TABLE_ROWS, found.top)]]
     rows = [
         [
-            Cell(f"{row.chrom}:{row.pos:,}", (str(row.chrom), int(row.pos))), Cell("" if row.id == "." else str(row.id)),
+            Cell(f"{row.chrom}:{row.pos:,}"), Cell("" if row.id == "." else str(row.id)),
             Cell(_allele(row.ref)), Cell(_allele(row.alt)), Cell(str(row.max_target)),
             Cell(number(row.max_ref), row.max_ref), Cell(number(row.max_alt), row.max_alt),
             Cell(signed(row.max_alt - row.max_ref), row.max_alt - row.max_ref),
@@ -121,7 +121,7 @@ def filter_section(found: Inputs) -> Section:
             f"{why} Filters are shown as the real sequences that excite them, so they need the dataset and its genome:",
             command,
         )])  # fmt: skip
-    from seqdl.interpret.filters import filter_motifs, first_layer
+    from seqdl.interpret.filters import filter_motifs, first_layer, information_matrix
     from seqdl.plot.logos import plot_filters
 
     try:
@@ -138,10 +138,13 @@ def filter_section(found: Inputs) -> Section:
         f"the {len(shown)} most specific. A known motif among them is a good sign; a filter that looks like nothing is "
         "common, since later layers combine several."
     )
-    alt = "Logos of filters: " + "; ".join(f"{item.name} {item.consensus}, {item.information:.1f} bits" for item in shown)
+    alt = "Logos of filters: " + "; ".join(
+        f"{item.name} {item.consensus}, {information_matrix(item).sum():.1f} bits" for item in shown
+    )
     picture = Picture(
         figure_uri(plot_filters(shown)), alt,
-        "Sub-sequences whose activation exceeds half of the filter's largest; letter heights in bits (0 to 2).", wide=True,
+        "Sub-sequences whose activation exceeds half of the filter's largest; letter heights in bits (0 to 2).",
+        wide=True,
     )  # fmt: skip
     return Section("filters", title, reading, [picture], "Filters")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from seqdl.plot.style import MODEL_LABELS
-from seqdl.report.blocks import Headline, Tile, count, listing, number
-from seqdl.report.inputs import Inputs
+from seqdl.reporting.blocks import Headline, Tile, count, listing, number
+from seqdl.reporting.inputs import Inputs
 
 CAPITALS = {"deepsea": "DeepSEA", "danq": "DanQ", "basset": "Basset", "basenji": "Basenji", "deepbind": "DeepBind"}
 
@@ -47,7 +47,8 @@ def headline(found: Inputs) -> Headline:
     tiles += _size_tiles(card)
     subtitle = " · ".join(
         str(part) for part in (
-            f"folder {found.run.path.resolve().name}", f"trained {str(card.get('created', ''))[:10]}" if card.get("created") else "",
+            f"folder {found.run.path.resolve().name}",
+            f"trained {str(card.get('created', ''))[:10]}" if card.get("created") else "",
             f"seqdl {card.get('seqdl')}" if card.get("seqdl") else "",
         ) if part
     )
@@ -91,7 +92,8 @@ def judge(found: Inputs) -> tuple[str, list[str]]:
         f"{_interval(network.get('median_auprc_ci'))}, on {count(metrics.get('n_windows', 0), 'test window')} {where}."
     )
     if not others:
-        return "unknown", [first, "No baseline was run beside it, so it is not known whether a simpler rule does as well."]
+        alone = "No baseline was run beside it, so it is not known whether a simpler rule does as well."
+        return "unknown", [first, alone]
     best = others[0]
     said = (
         f"The best simple rule, {label_of(best)}, reaches {number(best.get('median_auroc'))} "
@@ -135,12 +137,13 @@ def caveats(found: Inputs) -> list[str]:
     missing = metrics.get("targets_without_positives") or []
     few = metrics.get("targets_below_min_positives") or []
     if missing:
-        said.append(f"{count(len(missing), 'target has', 'targets have')} no positive test window and no score: {listing(missing, 5)}.")
+        have = count(len(missing), "target has", "targets have")
+        said.append(f"{have} no positive test window and no score: {listing(missing, 5)}.")
     if few:
         stay = "and stays" if len(few) == 1 else "and stay"
         said.append(
-            f"{count(len(few), 'target has', 'targets have')} fewer than {metrics.get('min_positives', 10)} positive test "
-            f"windows {stay} out of the medians: {listing(few, 5)}."
+            f"{count(len(few), 'target has', 'targets have')} fewer than {metrics.get('min_positives', 10)} "
+            f"positive test windows {stay} out of the medians: {listing(few, 5)}."
         )
     said += [str(note) for note in metrics.get("notes") or []]
     if found.metrics and found.metrics.get("split") not in (None, "test"):
@@ -188,7 +191,9 @@ def _categories(targets: list[dict]) -> list[str]:
         label = target.get("category") or target.get("assay") or "uncategorised"
         names[label] = names.get(label, 0) + 1
     ordered = sorted(names.items(), key=lambda item: -item[1])
-    return [f"{n:,} {label}" for label, n in ordered] if len(ordered) > 1 else [f"category {ordered[0][0]}"] if ordered else []
+    if len(ordered) == 1:
+        return [f"category {ordered[0][0]}"]
+    return [f"{n:,} {label}" for label, n in ordered]
 
 
 def _test_place(found: Inputs) -> str:

@@ -48,9 +48,9 @@ def report(run, out=None, data=None, genome=None, scores=None, top: int = 5) -> 
     PosixPath('run/report.html')
     """
     from seqdl.progress import progress_bar
-    from seqdl.report import data_sections, insight, performance, reference
-    from seqdl.report.inputs import gather
-    from seqdl.report.overview import headline
+    from seqdl.reporting import data_sections, insight, performance, reference
+    from seqdl.reporting.inputs import gather
+    from seqdl.reporting.overview import headline
     from seqdl.training.run import Run
 
     if top < 0:
@@ -80,8 +80,8 @@ def render(headline, sections) -> str:
 
     Parameters
     ----------
-    headline : seqdl.report.blocks.Headline
-    sections : list of seqdl.report.blocks.Section
+    headline : seqdl.reporting.blocks.Headline
+    sections : list of seqdl.reporting.blocks.Section
 
     Returns
     -------
@@ -98,7 +98,7 @@ def render(headline, sections) -> str:
     except ImportError:
         raise MissingDependencyError("A report needs jinja2. Install it: pip install jinja2") from None
 
-    folder = files("seqdl.report") / "page"
+    folder = files("seqdl.reporting") / "page"
     read = {name: (folder / name).read_text(encoding="utf-8") for name in ("template.html", "style.css", "table.js")}
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from seqdl.plot.style import figure_uri
-from seqdl.report.blocks import Cell, Missing, Picture, Section, Table, count, listing, number, signed
-from seqdl.report.inputs import Inputs
-from seqdl.report.overview import label_of, models_of
+from seqdl.reporting.blocks import Cell, Missing, Picture, Section, Table, count, listing, number, signed
+from seqdl.reporting.inputs import Inputs
+from seqdl.reporting.overview import label_of, models_of
 
 
 def performance_section(found: Inputs) -> Section:
@@ -69,7 +69,9 @@ def _category_table(metrics: dict) -> Table:
     categories = list(dict.fromkeys(name for model in models for name in (model.get("by_category") or {})))
     rows = []
     for category in [*(categories if len(categories) > 1 else []), None]:
-        sources = [model if category is None else (model.get("by_category") or {}).get(category) or {} for model in models]
+        sources = models
+        if category is not None:
+            sources = [(model.get("by_category") or {}).get(category) or {} for model in models]
         targets = next((item["n_targets"] for item in sources if "n_targets" in item), metrics.get("targets_scored"))
         cells = [Cell(category or "all targets"), Cell(number(targets), targets)]
         for key in ("median_auroc", "median_auprc"):
@@ -84,7 +86,8 @@ def _category_table(metrics: dict) -> Table:
     return Table(
         tuple(columns), rows,
         "Medians over the targets with enough positive test windows. Dot and whisker: the network with its 95 % bootstrap "
-        "interval; vermilion tick: the best baseline. AUROC is drawn from 0.5 to 1, AUPRC from 0 to 1.", numeric, shown=60,
+        "interval; vermilion tick: the best baseline. AUROC is drawn from 0.5 to 1, AUPRC from 0 to 1.",
+        numeric, shown=60,
     )  # fmt: skip
 
 
@@ -189,7 +192,8 @@ def calibration_section(found: Inputs) -> Section:
     picture = Picture(
         figure_uri(plot_calibration(table)), alt,
         "Predicted probability against the share that carries the target, all targets together. Left: bins of equal width "
-        "show the rare high predictions. Right, on logarithmic axes: bins of equal numbers show where most lie.", wide=True, limit=760,
+        "show the rare high predictions. Right, on logarithmic axes: bins of equal numbers show where most lie.",
+        wide=True, limit=760,
     )  # fmt: skip
     return Section("calibration", title, reading, [picture], "Calibration")
 
@@ -214,7 +218,7 @@ def read_calibration(bins) -> str:
             continue
         predicted, observed = (float((high[name] * high["n"]).sum() / n) for name in ("mean_predicted", "observed"))
         ratio = observed / predicted
-        said = "about right" if 0.8 <= ratio <= 1.25 else "too high: trust the ranking, not the value" if ratio < 0.8 else "too low"
+        said = "too high: trust the ranking, not the value" if ratio < 0.8 else "about right" if ratio <= 1.25 else "too low"
         return (
             f" Of {n:,} predictions above {floor}, whose mean is {predicted:.2f}, {100 * observed:.0f} % carry the target: "
             f"high predictions are {said}."

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqdl.report.blocks import count, listing, number, signed
-from seqdl.report.data_sections import read_history
-from seqdl.report.overview import judge
-from seqdl.report.performance import read_calibration
+from seqdl.reporting.blocks import count, listing, number, signed
+from seqdl.reporting.data_sections import read_history
+from seqdl.reporting.overview import judge
+from seqdl.reporting.performance import read_calibration
 
 EPOCHS = np.arange(1, 13)
 

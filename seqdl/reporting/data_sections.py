@@ -7,9 +7,9 @@ import numpy as np
 from seqdl.plot import curves
 from seqdl.plot.style import figure_uri
 from seqdl.progress import duration
-from seqdl.report.blocks import Cell, Missing, Picture, Section, Table, Text, count, listing
-from seqdl.report.inputs import Inputs
-from seqdl.report.overview import windows_of
+from seqdl.reporting.blocks import Cell, Missing, Picture, Section, Table, Text, count, listing
+from seqdl.reporting.inputs import Inputs
+from seqdl.reporting.overview import windows_of
 
 SPLITS = ("train", "valid", "test")
 SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
@@ -162,7 +162,8 @@ def training_section(found: Inputs) -> Section:
 def _settings(training: dict) -> str:
     names = {"optimizer": "optimizer", "learning_rate": "learning rate", "schedule": "schedule",
              "batch_size": "batch size", "max_shift": "random shift up to (bp)",
-             "reverse_complement": "reverse-complement augmentation", "precision": "precision", "seed": "seed"}  # fmt: skip
+             "reverse_complement": "reverse-complement augmentation", "precision": "precision",
+             "seed": "seed"}  # fmt: skip
     words = {True: "on", False: "off"}
     said = [
         f"{label} {words.get(training[key], training[key]) if isinstance(training[key], bool) else training[key]}"
@@ -198,29 +199,34 @@ def read_history(history, monitor: str = "val_loss", kept: int | None = None) ->
         return f"The loss or the validation {name} became infinite or undefined at some epoch: lower the learning rate."
     best = curves.best_epoch(history, monitor) if kept is None else kept
     falling = "loss" in monitor
-    said = f"The weights of epoch {best + 1} of {n} were kept, those with the {'lowest' if falling else 'highest'} validation {name}."
+    extreme = "lowest" if falling else "highest"
+    said = f"The weights of epoch {best + 1} of {n} were kept, those with the {extreme} validation {name}."
     scale = max(abs(watched[best]), 1e-12) * (1 if falling else -1)
     worse = (watched[-1] - watched[best]) / scale  # both in the sense of the monitor, as a share
     gain = (watched[max(best - 2, 0)] - watched[best]) / scale
     after = n - 1 - best
     if best == 0:
-        return f"{said} It never got better after the first: the learning rate may be too high, or the labels hold no signal."
+        return (
+            f"{said} It never got better after the first: the learning rate may be too high, or the labels "
+            "hold no signal."
+        )
     if after >= 1 and worse > 0.02 and loss[-1] < loss[best]:
         return (
             f"{said} From there on the training loss still fell while the validation {name} got worse by "
-            f"{100 * worse:.0f} %: the network began to learn its training windows by heart (overfitting), and stopping was right."
+            f"{100 * worse:.0f} %: the network began to learn its training windows by heart (overfitting), "
+            "and stopping was right."
         )
     if after <= max(1, n // 10) and gain > 0.01:
         return (
-            f"{said} It was still getting better, by {100 * gain:.1f} % over the last epochs: the network is not trained "
-            "out (underfitting), and more epochs would probably help."
+            f"{said} It was still getting better, by {100 * gain:.1f} % over the last epochs: the network is "
+            "not trained out (underfitting), and more epochs would probably help."
         )
     if "val_loss" in history:
         valid = history["val_loss"].to_numpy(float)
         gap = (valid[best] - loss[best]) / max(abs(valid[best]), 1e-12)
         if gap > 0.3:
             return (
-                f"{said} By then the validation loss stood {100 * gap:.0f} % above the training loss: more regularisation "
-                "or more data would probably help more than more epochs."
+                f"{said} By then the validation loss stood {100 * gap:.0f} % above the training loss: more "
+                "regularisation or more data would probably help more than more epochs."
             )
     return f"{said} It had levelled off by then: more epochs of the same would change little."
