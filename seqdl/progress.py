@@ -51,6 +51,8 @@ class Progress:
         self.total, self.description, self.unit = total, description, unit
         self.done = 0
         self._began = time.monotonic()
+        # The rate counts from the end of the first step: that one compiles, opens and reads ahead.
+        self._first: tuple[float, int] | None = None
         self._said = self._began
         self._bar = None
         self._task = None
@@ -59,6 +61,7 @@ class Progress:
         """Count `n` more as done."""
         self.done += n
         now = time.monotonic()
+        self._first = self._first or (now, self.done)
         if _quiet or now - self._began < _APPEARS_AFTER:
             return
         if sys.stderr.isatty():
@@ -69,8 +72,7 @@ class Progress:
 
     def line(self) -> str:
         """Return the state as one plain line with rate and finishing time."""
-        spent = max(time.monotonic() - self._began, 1e-9)
-        rate = self.done / spent
+        rate = self._rate()
         text = f"{self.description}: {self.done:,}"
         if self.total:
             text += f" of {self.total:,}"
@@ -79,6 +81,13 @@ class Progress:
             left = max(self.total - self.done, 0) / rate
             text += f", about {duration(left)} left (until {time.strftime('%H:%M:%S', time.localtime(time.time() + left))})"
         return text
+
+    def _rate(self) -> float:
+        began, before = self._first or (self._began, 0)
+        now = time.monotonic()
+        if self.done == before:
+            began, before = self._began, 0
+        return (self.done - before) / max(now - began, 1e-9)
 
     def close(self) -> None:
         """Take the bar away; what was said stays."""
@@ -106,7 +115,7 @@ class Progress:
             )
             self._task = self._bar.add_task(self.description, total=self.total, rate="")
             self._bar.start()
-        rate = self.done / max(time.monotonic() - self._began, 1e-9)
+        rate = self._rate()
         self._bar.update(self._task, completed=self.done, rate=f"{rate:,.0f} {self.unit}/s")
 
 

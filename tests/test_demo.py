@@ -10,7 +10,8 @@ import pytest
 from seqdl import InputError
 from seqdl.cli.main import VERBS, main
 from seqdl.data.simulate import simulate
-from seqdl.demo import MARKER, check_attributions, check_effects, check_network, check_records, plan_demo, prepare_folder
+from seqdl.demo import MARKER, plan_demo, prepare_folder
+from seqdl.demo_checks import check_attributions, check_effects, check_network, check_records
 from seqdl.interpret.gradients import Attribution
 from seqdl.interpret.writers import write_attribution
 from seqdl.intervals import Interval
@@ -36,14 +37,18 @@ def write_scores(path, made, effect_of, leave_out=0):
             rejects.append("\t".join([*key, "SYMBOLIC", "."]))
         else:
             diff = effect_of(row)
-            lines.append("\t".join([*key, ".", "CTCF", "0", "0", "0", *(f"{diff.get(t, 0):.4f}" for t in TARGETS)]))
+            lines.append(
+                "\t".join([*key, ".", "CTCF", "0", "0", "0", *(f"{diff.get(t, 0):.4f}" for t in TARGETS)])
+            )
     path.write_text("\n".join(lines[: len(lines) - leave_out]) + "\n")
     path.with_name("scores.rejects.tsv").write_text("\n".join(rejects) + "\n")
     return path
 
 
 def planted(row):
-    return {name: 0.5 * int(sign) for name, sign in (e.split(":") for e in row["EFFECTS"].split(",") if e != ".")}
+    return {
+        name: 0.5 * int(sign) for name, sign in (e.split(":") for e in row["EFFECTS"].split(",") if e != ".")
+    }
 
 
 def test_every_planned_command_is_one_that_a_user_can_type(tmp_path):
@@ -79,7 +84,9 @@ def test_effects_of_the_truth_itself_pass_and_reversed_or_random_ones_fail(made,
     ranking, signs = check_effects(backwards, made.variants_file)
     assert ranking.passed and not signs.passed and signs.value == 0
     rng = np.random.default_rng(0)
-    ranking, signs = check_effects(write_scores(path, made, lambda row: {"CTCF": rng.normal()}), made.variants_file)
+    ranking, signs = check_effects(
+        write_scores(path, made, lambda row: {"CTCF": rng.normal()}), made.variants_file
+    )
     assert not ranking.passed and not signs.passed
 
 
@@ -93,12 +100,21 @@ def test_records_are_counted_one_by_one(made, tmp_path):
 @pytest.mark.parametrize("on_motif", [True, False])
 def test_attributions_must_lie_on_the_motifs(made, tmp_path, on_motif):
     sites = [row for row in rows(made.sites_file) if row["FACTOR"] == "GATA1"]
-    region = Interval("chr1", int(sites[0]["CENTER"]) - 250, int(sites[0]["CENTER"]) + 250, name=f"GATA1_{sites[0]['CENTER']}")
+    region = Interval(
+        "chr1",
+        int(sites[0]["CENTER"]) - 250,
+        int(sites[0]["CENTER"]) + 250,
+        name=f"GATA1_{sites[0]['CENTER']}",
+    )
     values = np.random.default_rng(0).normal(0, 0.01, (1, 500, 4)).astype(np.float32)
     for row in sites if on_motif else []:
         if row["CHROM"] == "chr1":
-            values[0, max(int(row["START"]) - region.start, 0) : max(int(row["END"]) - region.start, 0), 0] = 1
-    found = Attribution(values, (region,), "GATA1", "grad_x_input", np.zeros((1, 500), np.uint8), np.zeros(1, np.float32))
+            values[
+                0, max(int(row["START"]) - region.start, 0) : max(int(row["END"]) - region.start, 0), 0
+            ] = 1
+    found = Attribution(
+        values, (region,), "GATA1", "grad_x_input", np.zeros((1, 500), np.uint8), np.zeros(1, np.float32)
+    )
     write_attribution(tmp_path / "attributions_GATA1.h5", found)
     assert check_attributions([tmp_path / "attributions_GATA1.h5"], made.sites_file).passed == on_motif
     assert not check_attributions([], made.sites_file).passed
@@ -107,7 +123,9 @@ def test_attributions_must_lie_on_the_motifs(made, tmp_path, on_motif):
 @pytest.mark.parametrize(("network", "passed"), [(0.95, True), (0.7, False), (0.8, False)])
 def test_the_network_must_beat_the_baselines(tmp_path, network, passed):
     models = [("network", network), ("gc_length", 0.6), ("kmer", 0.8)]
-    entries = [{"name": n, "label": n, "median_auroc": v, "median_auroc_ci": [v - 0.1, v + 0.1]} for n, v in models]
+    entries = [
+        {"name": n, "label": n, "median_auroc": v, "median_auroc_ci": [v - 0.1, v + 0.1]} for n, v in models
+    ]
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps({"models": entries}))
     assert check_network(path).passed == passed

@@ -22,11 +22,17 @@ Next, on your own files:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `seqdl demo`."""
-    parser.add_argument("-o", "--out", default="demo", metavar="FOLDER", help="where everything goes (default: demo)")
-    parser.add_argument("--keep", action="store_true", help="keep what an earlier demonstration there finished")
+    parser.add_argument(
+        "-o", "--out", default="demo", metavar="FOLDER", help="where everything goes (default: demo)"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="keep what an earlier demonstration there finished"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the simulation and the training (default: 0)")
     parser.add_argument("--epochs", type=int, metavar="N", help="train fewer or more epochs than usual")
-    parser.add_argument("--contig-length", type=int, metavar="BP", help="a smaller or larger genome than usual")
+    parser.add_argument(
+        "--contig-length", type=int, metavar="BP", help="a smaller or larger genome than usual"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,13 +45,16 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from seqdl.cli.main import main
-    from seqdl.demo import MARKER, check_demo, plan_demo, prepare_folder
+    from seqdl.demo import MARKER, plan_demo, prepare_folder
+    from seqdl.demo_checks import check_demo
     from seqdl.files import write_text
 
     began = time.monotonic()
     folder = prepare_folder(args.out, args.keep)
     if not shutil.which("bedtools"):
-        print("bedtools is not installed, so nothing is excluded (to install it: sudo apt-get install -y bedtools).")
+        print(
+            "bedtools is not installed, so nothing is excluded (to install it: sudo apt-get install -y bedtools)."
+        )
     steps = plan_demo(args.out, seed=args.seed, epochs=args.epochs, contig_length=args.contig_length)
     seconds = {}
     for number, step in enumerate(steps, 1):
@@ -63,14 +72,16 @@ def run(args: argparse.Namespace) -> int:
     total = time.monotonic() - began
     record = {"format": "seqdl-demo", "version": 1, "seconds": seconds, "total_seconds": round(total, 1)}
     record["checks"] = [check._asdict() for check in checks]
-    write_text(folder / MARKER, json.dumps(record, indent=1, default=bool) + "\n")
+    write_text(folder / MARKER, json.dumps(record, indent=1) + "\n")
 
     tick, cross = ("✓", "✗") if _can_print("✓✗") else ("ok  ", "FAIL")
     print("\nWhat was planted against what was found:")
     for check in checks:
         print(f"  {tick if check.passed else cross} {check.name}\n      {check.finding}")
     failed = sum(not check.passed for check in checks)
-    print(f"\n{'All checks passed' if not failed else f'{failed} of {len(checks)} checks FAILED'}, after {_words(total)}.")
+    print(
+        f"\n{'All checks passed' if not failed else f'{failed} of {len(checks)} checks FAILED'}, after {_words(total)}."
+    )
     print(f"Report (open it in a browser): {(Path(args.out) / 'run' / 'report.html').resolve()}\n")
     if not shutil.which("seqdl") and (Path(sys.prefix) / "bin" / "activate").exists():
         print(f"First type: source {shlex.quote(_nearby(Path(sys.prefix) / 'bin' / 'activate'))}")

@@ -20,18 +20,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the flags; each has the name of an argument of `seqdl.simulate`."""
     parser.add_argument("-o", "--out", required=True, metavar="FOLDER", help="folder to write into")
     parser.add_argument("--seed", type=int, default=0, help="source of all randomness (default: 0)")
-    parser.add_argument("--n-contigs", type=int, default=6, metavar="N", help="contigs, chr1 to chrN (default: 6)")
-    parser.add_argument("--contig-length", type=int, default=500_000, metavar="BP", help="of each (default: 500000)")
     parser.add_argument(
-        "--filled", type=float, default=0.8, metavar="SHARE", help="of the 400-bp slots that hold an element (default: 0.8)"
+        "--n-contigs", type=int, default=6, metavar="N", help="contigs, chr1 to chrN (default: 6)"
     )
     parser.add_argument(
-        "--missed", type=float, default=0.03, metavar="SHARE", help="of bound sites without a peak (default: 0.03)"
+        "--contig-length", type=int, default=500_000, metavar="BP", help="of each (default: 500000)"
     )
     parser.add_argument(
-        "--false", type=float, default=0.03, metavar="SHARE", help="of peaks without a bound site (default: 0.03)"
+        "--filled",
+        type=float,
+        default=0.8,
+        metavar="SHARE",
+        help="of the 400-bp slots that hold an element (default: 0.8)",
     )
-    parser.add_argument("--n-variants", type=int, default=400, metavar="N", help="alleles, half of them causal (default: 400)")
+    parser.add_argument(
+        "--missed",
+        type=float,
+        default=0.03,
+        metavar="SHARE",
+        help="of bound sites without a peak (default: 0.03)",
+    )
+    parser.add_argument(
+        "--false",
+        type=float,
+        default=0.03,
+        metavar="SHARE",
+        help="of peaks without a bound site (default: 0.03)",
+    )
+    parser.add_argument(
+        "--n-variants", type=int, default=400, metavar="N", help="alleles, half of them causal (default: 400)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,11 +62,14 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     truth = made.truth
     print(f"Simulated {args.n_contigs} contigs of {args.contig_length:,} bp in {made.folder}:")
-    print(f"  {made.genome.name}, {made.variants.name} ({truth['records']:,} records), {made.regions.name}, {made.exclude.name}, {made.targets.name}")
+    print(
+        f"  {made.genome.name}, {made.variants.name} ({truth['records']:,} records), {made.regions.name}, {made.exclude.name}, {made.targets.name}"
+    )
     for factor in truth["factors"]:
         name = factor["name"]
-        print(f"  {made.peaks.name}/{name}.narrowPeak  {truth['peaks'][name]:>6,} peaks; {name} {factor['says']}")
+        print(
+            f"  {made.peaks.name}/{name}.narrowPeak  {truth['peaks'][name]:>6,} peaks; {name} {factor['says']}"
+        )
     print(f"Truth: {made.truth_file.name}, {made.sites_file.name}, {made.variants_file.name}.")
     print(f"Test contig {','.join(made.test_contigs)}, validation contig {','.join(made.valid_contigs)}.")
     return 0
-

@@ -129,7 +129,8 @@ class BatchSource:
     def one_hot_epoch(self, epoch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield the batches of one epoch as one-hot float32 (b, window, 4).
 
-        The array is one buffer, filled anew for each batch: copy what must outlive the next one.
+        The array is one buffer, filled anew for each batch: copy what must outlive the next one, and hand
+        it to nothing that reads ahead.
         """
         buffer = np.empty((self.batch_size, self.data.window, 4), np.float32)
         for codes, labels in self.epoch(epoch):

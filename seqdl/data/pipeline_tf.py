@@ -1,12 +1,12 @@
 """tf.data from a `BatchSource`: the only pipeline file that needs TensorFlow.
 
-One generator step makes a whole batch, so the per-element cost of tf.data is paid once a batch.
+One Python call makes a whole batch, so what tf.data costs for each element is paid once a batch.
+Every batch is a fresh array: TensorFlow may keep a reference to it instead of a copy.
 """
 
 from __future__ import annotations
 
-import itertools
-
+import numpy as np
 import tensorflow as tf
 
 from seqdl.data.pipeline import BatchSource
@@ -33,18 +33,30 @@ def as_tf_dataset(
     batches : tf.data.Dataset
         Of (inputs, labels float32 (batch, n_targets)).
     """
-    window, n_targets = source.data.window, source.data.n_targets
+    window, n_targets, steps = source.data.window, source.data.n_targets, source.steps
     size = source.batch_size if source.drop_remainder else None
-    make = source.epoch if encoding == "codes" else source.one_hot_epoch
-    shape, dtype = ((size, window), tf.uint8) if encoding == "codes" else ((size, window, 4), tf.float32)
+    order: dict[int, np.ndarray] = {}
 
-    def batches():
-        for epoch in itertools.count(first_epoch) if repeat else (first_epoch,):
-            yield from make(epoch)
+    def make(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        epoch, step = divmod(int(number), steps)
+        if epoch not in order:
+            order.clear()
+            order[epoch] = source.order(epoch)
+        codes, labels = source.batch(order[epoch], epoch, step)
+        return codes, labels.astype(np.float32)
 
-    data = tf.data.Dataset.from_generator(
-        batches,
-        output_signature=(tf.TensorSpec(shape, dtype), tf.TensorSpec((size, n_targets), tf.uint8)),
-    )
-    data = data.map(lambda x, y: (x, tf.cast(y, tf.float32)), num_parallel_calls=1, deterministic=True)
+    def batch(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        codes, labels = tf.numpy_function(make, [number], (tf.uint8, tf.float32))
+        codes.set_shape((size, window))
+        labels.set_shape((size, n_targets))
+        return codes, labels
+
+    data = tf.data.Dataset.counter(first_epoch * steps)
+    if not repeat:
+        data = data.take(steps)
+    # One call at a time: the order of an epoch is held by the function, and numpy keeps its core busy anyway.
+    data = data.map(batch, num_parallel_calls=None)
+    if encoding == "one_hot":
+        # N is code 4 of a depth of 4, which TensorFlow's one_hot defines as zeros.
+        data = data.map(lambda codes, labels: (tf.one_hot(codes, 4, dtype=tf.float32), labels))
     return data.prefetch(2)

@@ -101,7 +101,9 @@ class Simulation(NamedTuple):
     truth: dict
 
 
-def simulate_background(length: int, rng: np.random.Generator, gc_range: tuple[float, float] = (0.34, 0.58)) -> np.ndarray:
+def simulate_background(
+    length: int, rng: np.random.Generator, gc_range: tuple[float, float] = (0.34, 0.58)
+) -> np.ndarray:
     """Draw a background sequence: a second-order Markov chain whose GC content changes every few thousand bp.
 
     Parameters
@@ -306,13 +308,20 @@ def simulate(
         peaks[name] = {f: call_peaks(sites[name][f], contig_length, rng, missed, false) for f in FACTOR_NAMES}
         contigs[name] = codes
     test, valid = names[-1], names[-2]
-    records = simulate_variants(test, contigs[test], sites[test], n_variants, np.random.default_rng([seed, 1]))
+    records = simulate_variants(
+        test, contigs[test], sites[test], n_variants, np.random.default_rng([seed, 1])
+    )
     truth = {
         "format": "seqdl-simulation",
         "version": 1,
         "parameters": {
-            "seed": seed, "n_contigs": n_contigs, "contig_length": contig_length, "filled": filled,
-            "missed": missed, "false": false, "n_variants": n_variants,
+            "seed": seed,
+            "n_contigs": n_contigs,
+            "contig_length": contig_length,
+            "filled": filled,
+            "missed": missed,
+            "false": false,
+            "n_variants": n_variants,
         },  # fmt: skip
         "valid_contigs": [valid],
         "test_contigs": [test],
@@ -326,7 +335,9 @@ def simulate(
             for factor in FACTORS
         ],
     }
-    return write_simulation(Path(out), contigs, repeats, sites, peaks, records, truth, np.random.default_rng([seed, 2]))
+    return write_simulation(
+        Path(out), contigs, repeats, sites, peaks, records, truth, np.random.default_rng([seed, 2])
+    )
 
 
 def _check_range(name: str, value: float, least: float, most: float) -> None:

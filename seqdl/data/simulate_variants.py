@@ -16,7 +16,8 @@ from seqdl.data.grammar import (
 )  # fmt: skip
 from seqdl.encoding import decode, encode
 
-NEAR, AROUND = 110, 230  # bp from the variant: a site this near is there; none within the second is clearly absent
+# In bp from the variant: a site this near is there; none within the second is clearly absent.
+NEAR, AROUND = 110, 230
 FLANK = 280  # bp of sequence that the law reads on either side
 # Shares among the causal alleles; neutral ones are matched to what comes out.
 MECHANISMS = {
@@ -112,10 +113,14 @@ def simulate_variants(
     records = {}
     for allele in causal + neutral:  # one record a place: the first one stays
         records.setdefault(allele.pos, [allele])
-    for allele in [a for a in causal if a.mechanism == "break_snv"][: max(1, n // 40)]:  # a second allele there
+    for allele in [a for a in causal if a.mechanism == "break_snv"][
+        : max(1, n // 40)
+    ]:  # a second allele there
         if len(records[allele.pos]) == 1 and records[allele.pos][0] is allele:
             other = [base for base in "ACGT" if base not in (allele.ref, allele.alt)][int(rng.integers(2))]
-            records[allele.pos] += judge(chrom, codes, [_Proposal(allele.pos - 1, allele.ref, other, "second_allele")])
+            records[allele.pos] += judge(
+                chrom, codes, [_Proposal(allele.pos - 1, allele.ref, other, "second_allele")]
+            )
     for allele in _bad_records(chrom, codes, rng):
         records.setdefault(allele.pos if allele.chrom == chrom else len(codes) * 2, [allele])
     return [records[pos] for pos in sorted(records)]
@@ -279,7 +284,9 @@ def _replace(
     return start, decode(ref), decode(alt)
 
 
-def _improve(codes: np.ndarray, name: str, hits: Hits, rng: np.random.Generator) -> tuple[int, str, str] | None:
+def _improve(
+    codes: np.ndarray, name: str, hits: Hits, rng: np.random.Generator
+) -> tuple[int, str, str] | None:
     """Make the one substitution that helps a near miss of a motif most."""
     table, threshold = log_odds(name), next(f.threshold for f in FACTORS if f.name == name)
     missed = np.flatnonzero((hits.scores < threshold - 2) & (hits.starts > FLANK))

@@ -58,7 +58,9 @@ def write_simulation(
     test = truth["test_contigs"]
     alleles = [allele for record in records for allele in record]
     truth["records"] = len(records)
-    truth["alleles"] = {word: sum(a.truth == word for a in alleles) for word in ("causal", "neutral", "unclear", "bad")}
+    truth["alleles"] = {
+        word: sum(a.truth == word for a in alleles) for word in ("causal", "neutral", "unclear", "bad")
+    }
     truth["peaks"] = {f.name: sum(len(p[f.name].starts) for p in peaks.values()) for f in FACTORS}
     simulation = Simulation(
         folder, folder / "genome.fa", folder / "peaks", folder / "targets.tsv", folder / "variants.vcf.gz",
@@ -72,12 +74,17 @@ def write_simulation(
         rows = [row for name in contigs for row in _peak_rows(name, factor.name, peaks[name][factor.name])]
         write_text(simulation.peaks / f"{factor.name}.narrowPeak", "".join(rows))
     header = "file\tname\tcell\tassay\ttreatment\tcategory\tunit\n"
-    rows = [f"peaks/{f.name}.narrowPeak\t{f.name}\tsimulated\tChIP-seq\tnone\t{f.category}\tpeak\n" for f in FACTORS]
+    rows = [
+        f"peaks/{f.name}.narrowPeak\t{f.name}\tsimulated\tChIP-seq\tnone\t{f.category}\tpeak\n"
+        for f in FACTORS
+    ]
     write_text(simulation.targets, header + "".join(rows))
     _write_vcf(simulation.variants, contigs, records)
     write_text(simulation.regions, "".join(_region_rows(test, contigs, sites, rng)))
     masked = [(name, start, end) for name in contigs for start, end in sorted(repeats[name].tolist())]
-    write_text(simulation.exclude, "".join(f"{name}\t{start}\t{end}\trepeat\n" for name, start, end in masked))
+    write_text(
+        simulation.exclude, "".join(f"{name}\t{start}\t{end}\trepeat\n" for name, start, end in masked)
+    )
     write_text(simulation.sites_file, _site_table(sites))
     write_text(simulation.variants_file, _variant_table(records))
     write_text(simulation.truth_file, json.dumps(truth, indent=1) + "\n")
@@ -98,7 +105,9 @@ def _fasta_lines(codes: np.ndarray, repeats: np.ndarray, width: int = 60) -> byt
 def _peak_rows(chrom: str, factor: str, peaks: Peaks) -> list[str]:
     return [
         f"{chrom}\t{start}\t{end}\t{factor}_{chrom}_{i + 1}\t{min(int(20 * signal), 1000)}\t.\t{signal:.3f}\t-1\t-1\t{summit - start}\n"
-        for i, (start, end, summit, signal) in enumerate(zip(*(column.tolist() for column in peaks), strict=True))
+        for i, (start, end, summit, signal) in enumerate(
+            zip(*(column.tolist() for column in peaks), strict=True)
+        )
     ]
 
 
@@ -142,12 +151,17 @@ def _site_table(sites: dict[str, dict[str, Sites]]) -> str:
                 for motif, start in ((factor.name, own), (factor.partner or factor.name, partner)):
                     if start >= 0:
                         end = start + len(log_odds(motif))
-                        rows.append(f"{chrom}\t{start}\t{end}\t{factor.name}\t{motif}\t{center}\t{bits:.2f}\n")
+                        rows.append(
+                            f"{chrom}\t{start}\t{end}\t{factor.name}\t{motif}\t{center}\t{bits:.2f}\n"
+                        )
     return "".join(rows)
 
 
 def _region_rows(
-    test: list[str], contigs: dict[str, np.ndarray], sites: dict[str, dict[str, Sites]], rng: np.random.Generator
+    test: list[str],
+    contigs: dict[str, np.ndarray],
+    sites: dict[str, dict[str, Sites]],
+    rng: np.random.Generator,
 ) -> list[str]:
     """Regions on bound sites of the test contigs, a few for each factor."""
     rows = []

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from seqdl import Genome, InputError
 from seqdl.cli.main import main
-from seqdl.data.grammar import FACTOR_NAMES, FACTORS, FAR, find_sites, join_pieces, log_odds, motif, sample_instances, scan
+from seqdl.data.grammar import (
+    FACTOR_NAMES,
+    FACTORS,
+    FAR,
+    find_sites,
+    join_pieces,
+    log_odds,
+    motif,
+    sample_instances,
+    scan,
+)
 from seqdl.data.simulate import SLOT, call_peaks, simulate, simulate_background
 from seqdl.encoding import decode, encode, gc_content, reverse_complement
 
@@ -63,7 +73,9 @@ def test_scan_equals_a_slow_reference(seed, name, slack):
     hits = scan(codes, name, slack)
     np.testing.assert_allclose(hits.scores, best[hits.starts], atol=1e-3)
     assert (hits.scores >= threshold - 1e-3).all() and (np.diff(hits.starts) >= 1).all()
-    for place in np.flatnonzero(best >= threshold + 1e-3):  # what is not reported overlaps something that is at least as good
+    for place in np.flatnonzero(
+        best >= threshold + 1e-3
+    ):  # what is not reported overlaps something that is at least as good
         near = hits.starts[np.abs(hits.starts - place) < 4 * width]
         assert len(near) and best[near].max() >= best[place] - 1e-3
 
@@ -85,7 +97,9 @@ def test_joined_pieces_do_not_see_each_other(seed, names):
     codes, offsets = join_pieces(pieces)
     together = find_sites(codes)
     for name in FACTOR_NAMES:
-        apart = [find_sites(piece)[name].centers + offset for piece, offset in zip(pieces, offsets, strict=True)]
+        apart = [
+            find_sites(piece)[name].centers + offset for piece, offset in zip(pieces, offsets, strict=True)
+        ]
         np.testing.assert_array_equal(together[name].centers, np.concatenate(apart))
     assert max(f.reach[1] for f in FACTORS) + 2 * 21 < FAR
 
@@ -118,7 +132,9 @@ def test_rules_of_the_grammar():
 def test_only_strong_instances_pass_the_threshold(name, quality, seed):
     instances = sample_instances(name, 5, quality, np.random.default_rng(seed))
     assert instances.shape == (5, len(motif(name)))
-    assert [len(scan(codes, name).starts) for codes in instances] == [int(quality == "strong")] * 5 or quality == "weak"
+    assert [len(scan(codes, name).starts) for codes in instances] == [
+        int(quality == "strong")
+    ] * 5 or quality == "weak"
 
 
 def test_background_has_dinucleotide_structure():
@@ -148,13 +164,17 @@ def test_files_hold_the_truth(made, genome):
     lower = made.genome.read_text().count("a")
     assert lower > 0  # soft-masked repeats
     for factor in FACTORS:
-        peaks = [line.split("\t") for line in (made.peaks / f"{factor.name}.narrowPeak").read_text().splitlines()]
+        peaks = [
+            line.split("\t") for line in (made.peaks / f"{factor.name}.narrowPeak").read_text().splitlines()
+        ]
         assert len(peaks) == made.truth["peaks"][factor.name]
         found = near = total = 0
         for chrom in genome.names:
             centers = np.unique(find_sites(genome.codes(chrom))[factor.name].centers)
             summits = np.array([int(p[1]) + int(p[9]) for p in peaks if p[0] == chrom])
-            assert all(0 <= int(p[1]) < int(p[2]) <= 90_000 and 0 <= int(p[9]) < int(p[2]) - int(p[1]) for p in peaks)
+            assert all(
+                0 <= int(p[1]) < int(p[2]) <= 90_000 and 0 <= int(p[9]) < int(p[2]) - int(p[1]) for p in peaks
+            )
             total += len(centers)
             if len(summits) and len(centers):
                 distance = np.abs(centers[:, None] - summits[None])
@@ -170,7 +190,9 @@ def test_gc_alone_does_not_explain_the_peaks(made, genome):
     codes = np.concatenate([genome.codes(chrom) for chrom in genome.names])
     gc = gc_content(codes[: len(codes) // SLOT * SLOT].reshape(-1, SLOT))
     for name in ("CTCF", "REST", "AP1", "MAX"):
-        centers = [find_sites(genome.codes(chrom))[name].centers + 90_000 * i for i, chrom in enumerate(genome.names)]
+        centers = [
+            find_sites(genome.codes(chrom))[name].centers + 90_000 * i for i, chrom in enumerate(genome.names)
+        ]
         label = np.bincount(np.concatenate(centers) // SLOT, minlength=len(gc) + 1)[: len(gc)] > 0
         assert 0.3 < roc_auc_score(label, gc) < 0.72
 
@@ -189,7 +211,9 @@ def test_vcf_is_ordinary_and_complete(made, genome):
         for alt in record.alts:
             row = by_key[record.chrom, record.pos, record.ref, alt]
             if record.chrom in genome.names:
-                same = genome.sequence(record.chrom, record.start, record.start + len(record.ref)) == record.ref
+                same = (
+                    genome.sequence(record.chrom, record.start, record.start + len(record.ref)) == record.ref
+                )
                 mismatches += not same
                 assert same or row["TRUTH"] == "bad"
     assert mismatches == 3  # two wrong letters, and one place past the end
@@ -241,7 +265,15 @@ def test_peaks_have_misses_and_false_ones(genome):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"n_contigs": 2}, {"contig_length": 100}, {"filled": 1.5}, {"missed": -1}, {"seed": -1}, {"n_variants": -4}]
+    "wrong",
+    [
+        {"n_contigs": 2},
+        {"contig_length": 100},
+        {"filled": 1.5},
+        {"missed": -1},
+        {"seed": -1},
+        {"n_variants": -4},
+    ],
 )
 def test_wrong_arguments_are_named(tmp_path, wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
@@ -256,7 +288,18 @@ def test_an_empty_grammar_and_no_variants(tmp_path):
 
 def test_command_line(tmp_path, capsys):
     out = tmp_path / "sim"
-    words = ["data", "simulate", "--out", str(out), "--n-contigs", "3", "--contig-length", "20000", "--n-variants", "10"]
+    words = [
+        "data",
+        "simulate",
+        "--out",
+        str(out),
+        "--n-contigs",
+        "3",
+        "--contig-length",
+        "20000",
+        "--n-variants",
+        "10",
+    ]
     assert main(words) == 0
     assert "truth.json" in capsys.readouterr().out
     assert decode(Genome(out / "genome.fa").codes("chr1")[:500]) == "N" * 500

@@ -1,0 +1,42 @@
+"""Progress that a person can act on: counts, a rate, and when it will be over."""
+
+import pytest
+
+from seqdl import progress
+from seqdl.progress import Progress, duration, progress_bar, track
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that the test sets."""
+    now = [1000.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_rate_and_finish_leave_the_first_step_out(clock):
+    bar = Progress(1000, "Scoring", "variants")
+    clock[0] += 30  # opening and compiling
+    bar.advance(100)
+    clock[0] += 10
+    bar.advance(400)
+    line = bar.line()
+    assert "500 of 1,000 variants" in line and "40/s" in line and "12 s left" in line
+
+
+def test_quick_work_says_nothing(capsys):
+    assert list(track(range(5), None, "Counting", "things")) == list(range(5))
+    assert capsys.readouterr().err == ""
+
+
+def test_long_work_writes_lines_where_there_is_no_terminal(clock, capsys):
+    with progress_bar(None, "Reading", "records") as bar:
+        bar.advance(10)
+        clock[0] += 20
+        bar.advance(10)
+    assert "Reading: 20 records" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds, words", [(8.2, "8 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
+def test_durations(seconds, words):
+    assert duration(seconds) == words
