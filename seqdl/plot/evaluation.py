@@ -10,7 +10,7 @@ _ORDER = ("network", "kmer", "gc_length")
 
 
 def plot_category_curves(curves, *, categories=None, top: int = 4, stamp: str = ""):
-    """Draw median ROC (above) and precision-recall curves (below), one column a category.
+    """Draw median ROC and precision-recall curves: one above the other in a column a category, or side by side.
 
     Parameters
     ----------
@@ -34,7 +34,11 @@ def plot_category_curves(curves, *, categories=None, top: int = 4, stamp: str = 
     categories = list(categories)[:top]
     models = _models(curves)
     with style():
-        figure, axes = new_figure(max(2.75 * len(categories), 3.4), 5.4, 2, len(categories), sharey="row")
+        if len(categories) == 1:
+            figure, axes = new_figure(6.6, 3.1, 1, 2)
+            axes = axes.T
+        else:
+            figure, axes = new_figure(2.75 * len(categories), 5.4, 2, len(categories), sharey="row")
         for column, category in enumerate(categories):
             here = curves[curves["category"] == category]
             number = int(here["n_targets"].iloc[0])

@@ -48,8 +48,8 @@ def _curve_picture(found: Inputs) -> list:
         for model in [*([network] if network else []), *others]
     )
     caption = (
-        "ROC (above) and precision–recall (below): at each place the median over the category's targets (their number in "
-        "brackets). Above: further up and left is better. Below: further up is better; the dotted line is guessing."
+        "ROC and precision–recall: at each place the median over the category's targets (their number in "
+        "brackets). ROC: further up and left is better. Precision–recall: further up is better. The dotted line is guessing."
     )
     return [Picture(figure_uri(plot_category_curves(found.curves)), alt, caption, wide=True)]
 
