@@ -45,11 +45,17 @@ def require_file(path: str | Path, what: str) -> Path:
         If not; the nearest name in the same folder is suggested.
     """
     path = Path(path).expanduser()
+    if str(path) == "-" and not path.exists():
+        raise InputError(f"The {what} must be a file: seqdl reads it more than once, so not standard input.")
     if not path.exists():
         siblings = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
         raise InputError(f"The {what} {path} does not exist.{suggest(path.name, siblings)}")
     if path.is_dir():
         raise InputError(f"The {what} {path} is a folder; a file is needed.")
+    if not path.is_file():
+        raise InputError(
+            f"The {what} {path} is a pipe or device; seqdl reads files more than once. Write it to a file first."
+        )
     if not os.access(path, os.R_OK):
         raise InputError(f"The {what} {path} cannot be read: permission denied.")
     if path.stat().st_size == 0:
@@ -85,6 +91,8 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     target = Path(target).expanduser()
     if target.is_dir():
         raise InputError(f"Cannot write {target}: it is a folder. Give a file name.")
+    if target.exists() and not target.is_file():
+        raise InputError(f"Cannot write {target}: it is a device or pipe, and would be replaced by a file.")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -149,13 +157,16 @@ def read_lines(path: str | Path, what: str) -> Iterator[tuple[int, str]]:
     number = 0
     opener = gzip.open if is_gzip(path) else open
     try:
-        with opener(path, "rt", encoding="utf-8", newline=None) as handle:
+        # utf-8-sig: spreadsheets and Windows editors put a byte order mark in front of the first name.
+        with opener(path, "rt", encoding="utf-8-sig", newline=None) as handle:
             for number, line in enumerate(handle, 1):
                 if "\x00" in line:
                     raise InputError(f"The {what} {path} is not a text file (line {number} holds binary data).")
                 yield number, line.rstrip("\r\n")
     except UnicodeDecodeError:
-        raise InputError(f"The {what} {path} is not a text file (binary data after line {number}).") from None
+        raise InputError(
+            f"The {what} {path} is not a text file in UTF-8 (binary data, or another encoding, after line {number})."
+        ) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
             f"The {what} {path} is truncated or damaged after line {number}: {error}. Fetch or compress it again."

@@ -1,11 +1,12 @@
 """Files appear whole or not at all, and bad text files are named."""
 
 import gzip
+import os
 
 import pytest
 
 from seqdl.errors import InputError
-from seqdl.files import atomic_path, full_suffix, read_lines
+from seqdl.files import atomic_path, full_suffix, read_lines, require_file
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -51,3 +52,24 @@ def test_bad_text_is_named(tmp_path, content, words):
     (tmp_path / "f").write_bytes(content)
     with pytest.raises(InputError, match=words):
         list(read_lines(tmp_path / "f", "table"))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
+    path = tmp_path / "a.bed"
+    path.write_text("\ufeffchr1\t1\t2\n")
+    assert list(read_lines(path, "BED file")) == [(1, "chr1\t1\t2")]
+    path.write_bytes("chr1\t1\t2\té\n".encode("latin-1"))
+    with pytest.raises(InputError, match="UTF-8"):
+        list(read_lines(path, "BED file"))
+
+
+def test_pipes_and_devices_are_neither_read_nor_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(InputError, match="pipe"):
+        require_file(pipe, "VCF")
+    with pytest.raises(InputError, match="standard input"):
+        require_file("-", "VCF")
+    with pytest.raises(InputError, match="would be replaced"), atomic_path(pipe):
+        pass
+    assert pipe.is_fifo()

@@ -159,3 +159,9 @@ def test_real_yeast_genome(tmp_path):
     genome = Genome(os.path.join(os.environ["SEQDL_DATA"], "yeast/sacCer3.fa.gz"), cache=tmp_path)
     assert len(genome.names) == 16 and sum(genome.lengths.values()) == 12_071_326
     assert genome.lengths["chrI"] == 230_218
+
+
+def test_contig_names_beyond_ascii(tmp_path):
+    path = write_fasta(tmp_path / "g.fa", {"chrÅ": "ACGT" * 20})
+    assert Genome(path).names == ("chrÅ",)
+    assert Genome(path).sequence("chrÅ", 0, 4) == "ACGT"

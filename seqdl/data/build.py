@@ -132,6 +132,8 @@ def build_dataset(
     _one_of("windows", windows, WINDOWS)
     _one_of("negatives", negatives, neg.NEGATIVES)
     _one_of("label_rule", label_rule, LABEL_RULES)
+    if seed < 0:
+        raise InputError(f"`seed` must be 0 or a positive whole number. Received: {seed}.")
     if fasta is not None:
         from seqdl.data.build_sequences import build_from_fasta
 

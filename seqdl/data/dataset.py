@@ -106,12 +106,14 @@ def write_dataset(
     """
     import h5py
 
+    from seqdl.io.hdf5 import HDF5Writer
+
     n = len(split)
     kind = "genome" if contigs is not None else "sequences"
     none = np.full(n, -1, np.int64)
     text = h5py.string_dtype()
     with atomic_path(path) as aside:
-        with h5py.File(aside, "w") as f:
+        with HDF5Writer(aside) as f:
             f.attrs.update(
                 format=FORMAT, version=VERSION, kind=kind, window=window, bin=bin, split_kind=split_kind,
                 random_split=split_kind == "random", genome_path=str(genome_path or ""), genome_name=genome_name,
@@ -140,6 +142,21 @@ def write_dataset(
                 g["offsets"] = np.asarray(sequences.offsets, np.int64)
                 g.create_dataset("name", data=list(sequences.names), dtype=text)
     return Path(path)
+
+
+def _check_shapes(f, n: int, n_targets: int) -> None:
+    """Raise ValueError where the parts of an opened file do not fit together; reads no data."""
+    window, bin = int(f.attrs["window"]), int(f.attrs["bin"])
+    if not 1 <= bin <= window:
+        raise ValueError(f"a window of {window} bases with a bin of {bin}")
+    shapes = {f"windows/{name}": (n,) for name in ("contig", "start", "split", "origin", "sequence")}
+    shapes["labels"] = (n, -(-n_targets // 8))
+    shapes |= {f"targets/{name}": (n_targets,) for name in TARGET_COLUMNS}
+    for name, shape in shapes.items():
+        if f[name].shape != shape:
+            raise ValueError(f"{name} has the shape {f[name].shape}, and should have {shape}")
+    if f["labels"].dtype != np.uint8:
+        raise ValueError(f"labels are {f['labels'].dtype}, and should be uint8")
 
 
 class Dataset:
@@ -197,15 +214,18 @@ class Dataset:
                 attrs = dict(f.attrs)
                 if attrs.get("format") != FORMAT:
                     raise InputError(f"{path} is an HDF5 file but no seqdl dataset; build one with `seqdl data build`.")
-                if int(attrs["version"]) > VERSION:
+                if int(attrs.get("version", 0)) > VERSION:
                     raise InputError(
                         f"{path} has dataset version {attrs['version']}, this seqdl reads up to {VERSION}. "
                         f"Upgrade it: pip install -U seqdl"
                     )
                 n, n_targets = len(f["windows/split"]), int(f["labels"].attrs["n_targets"])
-        except (OSError, KeyError) as error:
+                _check_shapes(f, n, n_targets)
+            return cls(path, attrs, n, n_targets, genome)
+        except InputError:
+            raise
+        except (OSError, KeyError, ValueError, TypeError) as error:
             raise InputError(f"The dataset {path} is damaged or no HDF5 file: {error}. Build it again.") from error
-        return cls(path, attrs, n, n_targets, genome)
 
     def __repr__(self) -> str:
         return f"Dataset({str(self.path)!r}, {self.n:,} windows of {self.window} bp, {self.n_targets} targets)"
@@ -235,7 +255,10 @@ class Dataset:
     @cached_property
     def contig_ids(self) -> np.ndarray:
         """int32 (n,): index into `contigs`, -1 where the window is a stored sequence."""
-        return self._column("windows/contig")
+        ids = self._column("windows/contig")
+        if ids.size and (ids.min() < -1 or ids.max() >= len(self.contigs.names)):
+            raise InputError(f"The dataset {self.path} is damaged: windows lie on contigs that it has not. Build it again.")
+        return ids
 
     @cached_property
     def origin(self) -> np.ndarray:
@@ -261,7 +284,11 @@ class Dataset:
         """The target table: a pandas DataFrame with the columns of `TARGET_COLUMNS`."""
         import pandas as pd
 
-        return pd.DataFrame({c: self._strings(f"targets/{c}") for c in TARGET_COLUMNS})
+        table = pd.DataFrame({c: self._strings(f"targets/{c}") for c in TARGET_COLUMNS})
+        twice = table["name"][table["name"].duplicated()]
+        if len(twice):
+            raise InputError(f"The dataset {self.path} has two targets called {twice.iloc[0]!r}. Build it again.")
+        return table
 
     @property
     def target_names(self) -> list[str]:
@@ -279,6 +306,8 @@ class Dataset:
         """
         from seqdl.genome import Genome
 
+        if self._genome_override:
+            require_file(self._genome_override, "genome file")
         place = self._genome_override or self._genome_path
         if not place or not os.path.exists(place):
             raise InputError(

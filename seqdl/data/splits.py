@@ -236,7 +236,10 @@ def require_all_splits(assignment: np.ndarray, kind: str) -> None:
     }.get(kind, " Are there too few windows or groups?")
     for code, name in enumerate(SPLITS):
         if not (assignment == code).any():
-            raise InputError(f"The split {name!r} is empty: no window falls into it.{hint.format(name)}")
+            # Nobody names the training part of such a split: it is what the others leave.
+            left = name == "train" and kind in ("chromosome", "regions")
+            what_to_do = " The valid and test splits take all of them." if left else hint.format(name)
+            raise InputError(f"The split {name!r} is empty: no window falls into it.{what_to_do}")
 
 
 def as_list(names: Sequence[str] | str | None) -> list[str]:

@@ -125,7 +125,7 @@ def evaluate(
     >>> result.metrics["models"][0]["median_auprc"]
     0.25
     """
-    baselines = _check(baselines, bootstrap, confidence, min_positives, block)
+    baselines = _check(baselines, bootstrap, confidence, min_positives, block, baseline_windows, seed)
     run, data = _open(run, data, genome)
     check_match(run, data, allow_genome_mismatch)
     indices = data.indices(split)
@@ -225,7 +225,7 @@ def check_match(run: Run, data: Dataset, allow_genome_mismatch: bool = False) ->
         run.check_genome(data.genome, allow_mismatch=allow_genome_mismatch)
 
 
-def _check(baselines, bootstrap, confidence, min_positives, block) -> tuple[str, ...]:
+def _check(baselines, bootstrap, confidence, min_positives, block, baseline_windows, seed) -> tuple[str, ...]:
     baselines = (baselines,) if isinstance(baselines, str) else tuple(dict.fromkeys(baselines))
     for name in baselines:
         if name not in baseline_names():
@@ -241,6 +241,10 @@ def _check(baselines, bootstrap, confidence, min_positives, block) -> tuple[str,
         raise InputError(f"`min_positives` must be at least 1. Received: {min_positives}.")
     if block < 1:
         raise InputError(f"`block` must be at least 1 bin. Received: {block}.")
+    if baseline_windows is not None and baseline_windows < 1:
+        raise InputError(f"`baseline_windows` must be at least 1. Received: {baseline_windows}.")
+    if seed < 0:
+        raise InputError(f"`seed` must be 0 or a positive whole number. Received: {seed}.")
     return baselines
 
 

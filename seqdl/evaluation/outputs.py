@@ -92,8 +92,10 @@ def write_predictions(
     """
     import h5py
 
+    from seqdl.io.hdf5 import HDF5Writer
+
     with atomic_path(path) as aside:
-        with h5py.File(aside, "w") as f:
+        with HDF5Writer(aside) as f:
             f.attrs.update(format=PREDICTIONS_FORMAT, version=PREDICTIONS_VERSION, **attributes)
             group = f.create_group("probabilities")
             for name, values in models.items():

@@ -139,12 +139,15 @@ def attribute_codes(
     Raises
     ------
     InputError
-        If the method is unknown or `codes` is not two-dimensional.
+        If the method is unknown, `codes` is not two-dimensional, a number is less than 1, or the network
+        returns NaN or infinity.
     """
     from seqdl.interpret.backend_gradient import gradient_function
 
     if method not in METHODS:
         raise InputError(f"Unknown method {method!r}.{suggest(method, METHODS)} Known: {', '.join(METHODS)}.")
+    if batch_size < 1 or steps < 1:
+        raise InputError(f"`batch_size` and `steps` must be at least 1. Received: {batch_size} and {steps}.")
     codes = np.asarray(codes, np.uint8)
     if codes.ndim != 2:
         raise InputError(f"`codes` must have the shape (n, length). Received: {codes.shape}.")
@@ -163,6 +166,11 @@ def attribute_codes(
             turned = (reverse_complement_one_hot(other[0]), *other[1:])
             result = tuple((a + b) / 2 for a, b in zip(result, turned, strict=True))
         values[rows], logits[rows], base[rows] = (part[: rows.size] for part in result)
+    if not (np.isfinite(values).all() and np.isfinite(logits).all()):
+        raise InputError(
+            "The network returned numbers that are not finite (NaN or infinity): did its training diverge, or are its "
+            "weights damaged?"
+        )
     delta = None
     if method == "integrated_gradients":
         delta = values.sum(axis=(1, 2)) - (logits - base)

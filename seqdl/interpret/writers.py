@@ -87,9 +87,11 @@ def write_attribution(path: str | Path, attribution, run=None) -> list[Path]:
 def _write_h5(path: Path, attribution, run) -> None:
     import h5py
 
+    from seqdl.io.hdf5 import HDF5Writer
+
     regions = attribution.regions
     text = h5py.string_dtype("utf-8")
-    with h5py.File(path, "w") as file:
+    with HDF5Writer(path) as file:
         file.attrs.update(
             {"format": FORMAT, "version": VERSION, "target": attribution.target, "method": attribution.method,
              "seqdl": __version__, "layout": "(n, length, 4), channels A C G T; TF-MoDISco wants (n, 4, length)"}

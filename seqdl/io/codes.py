@@ -137,7 +137,7 @@ def _same_source(attrs, source: Path) -> bool:
 
 
 def _build(path: Path, target: Path) -> None:
-    import h5py
+    from seqdl.io.hdf5 import HDF5Writer
 
     say(f"Reading {path.name} once; its bases are kept as {target}")
     with tempfile.TemporaryDirectory(prefix="seqdl-") as scratch, atomic_path(target) as aside:
@@ -147,7 +147,7 @@ def _build(path: Path, target: Path) -> None:
         if total == 0:
             raise InputError(f"The genome file {path} holds no sequence.")
         md5 = []
-        with h5py.File(aside, "w") as f, progress_bar(total, f"Encoding {path.name}", "bases") as progress:
+        with HDF5Writer(aside) as f, progress_bar(total, f"Encoding {path.name}", "bases") as progress:
             # Contiguous and allocated early: that is what a memory map needs.
             bases = f.create_dataset("bases", (total,), "u1")
             at = 0
@@ -158,7 +158,7 @@ def _build(path: Path, target: Path) -> None:
                 md5.append(_md5(codes))
                 at += len(codes)
                 progress.advance(len(codes))
-            f["names"] = np.array(names, dtype="S")
+            f["names"] = np.array([name.encode() for name in names])
             f["lengths"] = np.array([lengths[n] for n in names], np.int64)
             f["md5"] = np.array(md5, dtype="S")
             stat = path.stat()

@@ -120,7 +120,13 @@ def _open(path: Path) -> Iterator[tuple[object, _Unpacked | None]]:
             TypeError,
         ) as error:  # pysam names a pipe with a TypeError
             raise _unreadable(path, error, unpacked) from error
-        yield file, unpacked
+        try:
+            yield file, unpacked
+        except UnicodeDecodeError as error:  # pysam decodes a field when it is asked for
+            raise InputError(
+                f"The VCF {path} holds text that is not UTF-8 ({error.object[:40]!r}), as the VCF standard demands. "
+                "Convert it: iconv -f latin1 -t utf-8."
+            ) from error
     finally:
         if file is not None:
             with suppress(OSError):  # closing a damaged file fails again with the same complaint

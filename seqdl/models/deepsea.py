@@ -125,6 +125,10 @@ class DeepSEAConfig:
         return need
 
 
+# Keras's .99 lets BatchNorm's running statistics trail the weights by hundreds of steps: with a high
+# learning rate the validation loss then measures that delay and not the network.
+NORM_MOMENTUM = 0.9
+
 CONFIGS = {
     "published": DeepSEAConfig(),
     "small": DeepSEAConfig(
@@ -214,7 +218,7 @@ def build_deepsea(
 
     def tail(x, rate, name):
         if config.batch_norm:
-            x = layers.BatchNormalization(name=f"{name}_norm")(x)
+            x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_norm")(x)
         return layers.Dropout(rate, name=f"{name}_dropout")(x) if rate else x
 
     inputs = x = keras.Input((window, 4), name="sequence")

@@ -111,7 +111,7 @@ class Predictor:
         Raises
         ------
         InputError
-            If the shape or the codes are wrong.
+            If the shape or the codes are wrong, or the network returns NaN or infinity.
         """
         codes = self._check(codes)
         forward = self._forward(codes)
@@ -159,6 +159,11 @@ class Predictor:
                     [batch, np.full((self.batch_size - rows, codes.shape[1]), N, np.uint8)]
                 )
             out[start : start + rows] = np.asarray(model.predict_on_batch(batch)[:rows], np.float32)
+        if not np.isfinite(out).all():
+            raise InputError(
+                "The network returned numbers that are not finite (NaN or infinity): did its training diverge, or are its "
+                "weights damaged?"
+            )
         return out
 
     def _model(self, length: int) -> keras.Model:

@@ -144,7 +144,9 @@ class _HDF5:
     def __init__(self, path: Path, targets: list[str], about: dict) -> None:
         import h5py
 
-        self._file = h5py.File(path, "w")
+        from seqdl.io.hdf5 import HDF5Writer
+
+        self._file = HDF5Writer(path)
         self._file.attrs.update({"format": FORMAT, "version": VERSION, "about": json.dumps(about)})
         self._text = h5py.string_dtype()
         self._file.create_dataset("targets", data=np.array(targets, object), dtype=self._text)
@@ -170,6 +172,7 @@ class _HDF5:
             data = self._columns[name]
             data.resize(at + n, axis=0)
             data[at:] = column if column.dtype.kind in "iu" else column.astype(object)
+        self._file.check()
 
     def close(self) -> None:
         self._file.close()

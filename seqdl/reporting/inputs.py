@@ -75,10 +75,12 @@ def gather(run, *, data=None, genome=None, scores=None, top: int = 5) -> Inputs:
     found = Inputs(run, run.card, top=top)
     folder = run.folder
     found.metrics = run.metrics()
-    found.table = _table(folder / "metrics.tsv")
-    found.calibration = _table(folder / "calibration.tsv")
-    found.curves = _table(folder / "curves.tsv")
-    found.history = _table(folder / "history.csv", ",")
+    if found.metrics is not None:
+        # Without it the tables are leavings: of a run that a later training has replaced.
+        found.table = _table(folder / "metrics.tsv")
+        found.calibration = _table(folder / "calibration.tsv")
+        found.curves = _table(folder / "curves.tsv")
+    found.history = _history(run)
     if genome is not None:
         found.genome = open_genome(run, genome)
     _open_dataset(found, data)
@@ -88,7 +90,7 @@ def gather(run, *, data=None, genome=None, scores=None, top: int = 5) -> Inputs:
     return found
 
 
-def _table(path: Path, separator: str = "\t"):
+def _table(path: Path):
     import pandas as pd
 
     if not path.is_file() or path.stat().st_size == 0:
@@ -96,10 +98,17 @@ def _table(path: Path, separator: str = "\t"):
     try:
         with open(path, encoding="utf-8") as handle:  # stamps stand above the header, as lines that begin with #
             stamps = sum(1 for _ in itertools.takewhile(lambda line: line.startswith("#"), handle))
-        table = pd.read_csv(path, sep=separator, skiprows=stamps, keep_default_na=False, na_values=["nan", ""])
+        table = pd.read_csv(path, sep="\t", skiprows=stamps, keep_default_na=False, na_values=["nan", ""])
     except (ValueError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read as a table: {error}. Make it anew.") from None
     return table if len(table) else None
+
+
+def _history(run):
+    import pandas as pd
+
+    rows = run.history()
+    return pd.DataFrame(rows) if rows else None
 
 
 def _open_dataset(found: Inputs, data) -> None:

@@ -72,7 +72,9 @@ class Validate(keras.callbacks.Callback):
         positives = labels.sum(axis=0)
         enough = positives >= min(MIN_POSITIVES, max(int(positives.max()), 1))
         metrics = rank_metrics(labels[:, enough], logits[:, enough])
-        logs["val_auroc"], logs["val_auprc"] = (float(np.nanmedian(m)) for m in metrics)
+        # No target has both classes: there is nothing to rank, and the loss alone judges the epochs.
+        known = [m[np.isfinite(m)] for m in metrics]
+        logs["val_auroc"], logs["val_auprc"] = (float(np.median(m)) if len(m) else np.nan for m in known)
 
 
 class KeepBest(keras.callbacks.Callback):

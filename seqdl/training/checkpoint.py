@@ -10,6 +10,7 @@ import numpy as np
 
 from seqdl.errors import InputError
 from seqdl.files import atomic_path
+from seqdl.io.hdf5 import HDF5Writer
 
 FORMAT, VERSION = "seqdl-checkpoint", 1
 
@@ -28,7 +29,7 @@ def save_state(path: str | Path, model, best: list[np.ndarray] | None, state: di
         JSON-ready: epoch, history, best epoch, configuration.
     """
     with atomic_path(path) as aside:
-        with h5py.File(aside, "w") as f:
+        with HDF5Writer(aside) as f:
             f.attrs.update(format=FORMAT, version=VERSION)
             f.create_dataset("state", data=json.dumps(state), dtype=h5py.string_dtype())
             for group, arrays in (

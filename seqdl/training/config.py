@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -66,7 +67,7 @@ class TrainingConfig:
     epochs: int = 20
     batch_size: int = 128
     optimizer: str = "adamw"
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     schedule: str = "cosine"
     warmup: float = 0.05
     weight_decay: float = 0.02
@@ -75,7 +76,7 @@ class TrainingConfig:
     patience: int = 8
     monitor: str = "val_auprc"
     reverse_complement: bool = True
-    max_shift: int = 20
+    max_shift: int = 10
     epoch_windows: int | None = None
     strand_average: bool = True
     precision: str = "float32"
@@ -97,10 +98,22 @@ class TrainingConfig:
                 raise InputError(f"`{name}` must be a whole number of at least {least}. Received: {value!r}.")
         for name in ("learning_rate", "weight_decay", "clip_norm", "momentum", "warmup"):
             value = getattr(self, name)
-            if not isinstance(value, (int, float)) or value < 0 or (name == "learning_rate" and value == 0):
+            number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+            if not number or value < 0 or (name == "learning_rate" and value == 0):
                 raise InputError(f"`{name}` must be a positive number. Received: {value!r}.")
         if not self.warmup < 1:
             raise InputError(f"`warmup` is a share of all steps, less than 1. Received: {self.warmup}.")
+        if not self.momentum < 1:
+            raise InputError(f"`momentum` must be less than 1. Received: {self.momentum}.")
+        if self.seed >= 1 << 32:
+            raise InputError(f"`seed` must be less than 2**32. Received: {self.seed}.")
+        for name, kind, words in (
+            ("model", str, "a name"), ("preset", str, "a name"), ("overrides", dict, "an object of sizes"),
+            ("reverse_complement", bool, "true or false"), ("strand_average", bool, "true or false"),
+            ("deterministic", bool, "true or false"),
+        ):  # fmt: skip
+            if not isinstance(getattr(self, name), kind):
+                raise InputError(f"`{name}` must be {words}. Received: {getattr(self, name)!r}.")
 
     def to_dict(self) -> dict:
         """Return the choices as a JSON-ready dict."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from seqdl.data.dataset import Dataset
-from seqdl.errors import InputError
+from seqdl.errors import InputError, MissingDependencyError
 from seqdl.files import sha256, write_text
 from seqdl.progress import duration, say
 from seqdl.training.config import TrainingConfig
@@ -65,8 +65,11 @@ def fit(
     data = data if isinstance(data, Dataset) else Dataset.open(data, genome)
     config = TrainingConfig.from_dict({**(config or TrainingConfig()).to_dict(), **choices})
     out = Path(out).expanduser()
-    state = _prepare(out, data, config, resume, overwrite)
+    state = _begun(out, data, config, resume, overwrite)
     rates = base_rates(data)
+    _check_data(data, config)
+    if tensorboard is not None:
+        _check_tensorboard(Path(tensorboard))
 
     import keras
 
@@ -101,6 +104,9 @@ def fit(
         keep.best_epoch, keep.best_value = state["best_epoch"], state["best_value"]
         first_epoch, rows = state["epoch"], state["history"]
         say(f"Resuming after epoch {first_epoch}.")
+    else:
+        # Only now: a run that is to be replaced stays until the new training can begin.
+        _make_folder(out, config)
     dataset_sha = sha256(data.path)
     began = time.monotonic()
     if first_epoch < config.epochs and not (state and state["stopped"]):
@@ -215,8 +221,33 @@ def _optimizer(config: TrainingConfig, steps: int):
     return keras.optimizers.RMSprop(rate, **clip)
 
 
-def _prepare(out: Path, data: Dataset, config: TrainingConfig, resume: bool, overwrite: bool) -> dict | None:
-    """Make the run's folder ready; return the state to resume from, or None for a fresh start."""
+def _check_tensorboard(folder: Path) -> None:
+    from importlib.util import find_spec
+
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--tensorboard {folder} is a file; a folder is needed.")
+    if find_spec("tensorboard") is None or find_spec("tensorflow") is None:
+        raise MissingDependencyError("--tensorboard needs TensorFlow and TensorBoard: pip install 'seqdl[tensorboard]'")
+
+
+def _check_data(data: Dataset, config: TrainingConfig) -> None:
+    """Refuse, before anything is written, what training would stumble over after minutes."""
+    if config.monitor != "val_loss" and not data.labels(data.indices("valid")).any():
+        raise InputError(
+            f"No validation window of {data.path} has a positive label, so {config.monitor} does not exist. Validate on "
+            f"other chromosomes, or judge epochs by --monitor val_loss."
+        )
+    if config.max_shift >= data.window:
+        raise InputError(
+            f"`max_shift` must be less than the window of {data.window} bases: such a shift shows none of the bases "
+            f"that the label is about. Received: {config.max_shift}."
+        )
+    # Opened now, so that damage, or a genome that has moved or is another one, is said before the run's folder is made.
+    _ = data.targets, data.contig_ids, data.genome if data.kind == "genome" else None
+
+
+def _begun(out: Path, data: Dataset, config: TrainingConfig, resume: bool, overwrite: bool) -> dict | None:
+    """Look what the run's folder holds; return the state to resume from, or None for a fresh start."""
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; a folder is needed.")
     checkpoint = out / CHECKPOINT
@@ -239,6 +270,11 @@ def _prepare(out: Path, data: Dataset, config: TrainingConfig, resume: bool, ove
         raise InputError(f"{out} holds a finished run. Choose another --out, or replace it with --overwrite.")
     if checkpoint.exists() and not overwrite:
         raise InputError(f"{out} holds an unfinished training. Go on with --resume, or start afresh with --overwrite.")
+    return None
+
+
+def _make_folder(out: Path, config: TrainingConfig) -> None:
+    """Make the run's folder, without what an earlier training left, and write the choices down."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -246,7 +282,6 @@ def _prepare(out: Path, data: Dataset, config: TrainingConfig, resume: bool, ove
     for name in _OWN_FILES:
         (out / name).unlink(missing_ok=True)
     write_text(out / CONFIG, json.dumps(config.to_dict(), indent=1))
-    return None
 
 
 def _finish(out: Path, data: Dataset, config: TrainingConfig, network, rows: list, keep, seconds: float) -> Run:

@@ -17,9 +17,9 @@ from seqdl.data.dataset import SPLITS, TARGET_COLUMNS, Dataset
 from seqdl.encoding import ALPHABET
 from seqdl.errors import InputError
 from seqdl.files import require_file, sha256, suggest, write_text
+from seqdl.training.card import FORMAT, VERSION, check_card, check_same
 from seqdl.version import __version__
 
-FORMAT, VERSION = "seqdl-run", 1
 MODEL, CARD, CONFIG, HISTORY, METRICS = "model.keras", "card.json", "config.json", "history.csv", "metrics.json"
 CHECKPOINT = "checkpoint.h5"
 _PACKAGES = ("tensorflow", "keras", "jax", "torch", "numpy", "h5py", "pyfaidx", "pybedtools")
@@ -97,11 +97,23 @@ def make_card(data: Dataset, model: dict, training: dict, strand_average: bool) 
 
 
 def read_history(path: str | Path) -> list[dict[str, float]]:
-    """Read a history file: one dict an epoch."""
+    """Read a history file: one dict an epoch.
+
+    Raises
+    ------
+    InputError
+        If it holds no numbers, or not those of a training.
+    """
     import csv
 
-    with open(path, newline="", encoding="utf-8") as handle:
-        return [{k: float(v) for k, v in row.items() if v not in ("", None)} for row in csv.DictReader(handle)]
+    try:
+        with open(path, newline="", encoding="utf-8") as handle:
+            rows = [{k: float(v) for k, v in row.items() if v not in ("", None)} for row in csv.DictReader(handle)]
+    except (ValueError, TypeError, csv.Error) as error:
+        raise InputError(f"The history {path} is damaged: {error}. Copy the run again from where it was trained.") from error
+    if rows and not {"epoch", "loss"} <= rows[0].keys():
+        raise InputError(f"The history {path} has no columns 'epoch' and 'loss'. It has: {', '.join(rows[0])}.")
+    return rows
 
 
 class Run:
@@ -147,13 +159,7 @@ class Run:
                 unfinished = " Its training was cut off: go on with `seqdl train --resume`." if (path / CHECKPOINT).exists() else ""
                 raise InputError(f"{path} is no finished run: it has no {MODEL}.{unfinished}")
             card = _read_json(path / CARD, "run card")
-        if card.get("format") != FORMAT:
-            raise InputError(f"The card of {path} is not a seqdl run card (format {card.get('format')!r}).")
-        if card["version"] > VERSION:
-            raise InputError(
-                f"{path} has card version {card['version']}; this seqdl reads up to {VERSION}. Upgrade: pip install -U seqdl"
-            )
-        return cls(path, card, model_file)
+        return cls(path, check_card(card, path), model_file)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r}, {self.card['model']['name']}, {len(self.target_names)} targets)"
@@ -208,8 +214,11 @@ class Run:
     @cached_property
     def model(self):
         """The Keras model, opened in safe mode: (batch, window, 4) float32 to (batch, targets)."""
-        from seqdl.models.load import load_model_file
+        from seqdl.models.load import load_model_file, read_card
 
+        inner = read_card(self._model_file)
+        if inner is not None:
+            check_same(self.card, inner, self.path)
         model = load_model_file(self._model_file)
         expected = (None, *self.card["input_shape"]), (None, len(self.card["targets"]))
         if (model.input_shape, model.output_shape) != expected:
@@ -274,7 +283,12 @@ class Run:
     def metrics(self) -> dict | None:
         """Return what `evaluate` found, or None before it was run."""
         file = self.folder / METRICS
-        return _read_json(file, "metrics file") if file.exists() else None
+        if not file.exists():
+            return None
+        metrics = _read_json(file, "metrics file")
+        if not isinstance(metrics, dict) or not metrics.get("models"):
+            raise InputError(f"The metrics file {file} holds no models' numbers. Write it again with `seqdl evaluate`.")
+        return metrics
 
     def update_card(self, **entries) -> None:
         """Add entries to the card, in the folder (the model file keeps the card of its training)."""
@@ -283,7 +297,7 @@ class Run:
             write_text(self.path / CARD, json.dumps(self.card, indent=1))
 
 
-def _read_json(path: Path, what: str) -> dict:
+def _read_json(path: Path, what: str):
     try:
         return json.loads(require_file(path, what).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

@@ -38,7 +38,9 @@ class H5Writer:
     def __init__(self, path: Path, meta: ScoreMeta) -> None:
         import h5py
 
-        self._file = file = h5py.File(path, "w")
+        from seqdl.io.hdf5 import HDF5Writer
+
+        self._file = file = HDF5Writer(path)
         file.attrs["format"], file.attrs["version"], file.attrs["meta"] = "seqdl-scores", 1, meta.json()
         text = h5py.string_dtype()
         for name in ("snp", "chr", "ref_allele", "alt_allele", "flag"):
@@ -80,6 +82,7 @@ class H5Writer:
             if len(values):
                 self._file[name].resize(before + len(values), axis=0)
                 self._file[name][before:] = values
+        self._file.check()
 
     def close(self) -> None:
         """Finish the file."""

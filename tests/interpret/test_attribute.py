@@ -118,3 +118,9 @@ def test_bad_input_gets_a_sentence(folder, run, bed, tmp_path):
     (tmp_path / "no.h5").write_text("no")
     with pytest.raises(InputError, match="not an HDF5 file"):
         read_attribution(tmp_path / "no.h5")
+
+
+@pytest.mark.parametrize("choices", [{"batch_size": 0}, {"steps": 0, "method": "integrated_gradients"}])
+def test_numbers_below_one_are_refused(folder, run, bed, choices):
+    with pytest.raises(InputError, match="at least 1"):
+        attribute(run, genome=folder / "genome.fa", bed=bed, target="CTCF", **choices)

@@ -144,3 +144,14 @@ def test_a_million_records_stream(tmp_path):
         handle.writelines(f"chr1\t{i % 900 + 1}\t.\tA\tC\t.\t.\t.\n" for i in range(1_000_000))
     assert survey_vcf(path).records == 1_000_000
     assert sum(len(chunk.pos) for chunk in read_vcf(path, 4096)) == 1_000_000
+
+
+@pytest.mark.parametrize("where", ["header", "record"])
+def test_text_that_is_not_utf8_is_named(tmp_path, where):
+    text = HEADER.replace("##contig", "##note=é\n##contig") if where == "header" else HEADER
+    text += "chr1\t10\té\tA\tC\t.\t.\t.\n" if where == "record" else RECORDS
+    path = tmp_path / "a.vcf"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match="not UTF-8"):
+        survey_vcf(path)
+        list(read_vcf(path))

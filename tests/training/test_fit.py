@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import h5py
 import numpy as np
 import pytest
 
@@ -139,6 +141,19 @@ def test_mixed_precision_trains_and_the_run_is_float32(toy):
     assert all(w.dtype == np.float32 for w in run.model.get_weights())
 
 
+def test_tensorboard_logs_on_request(toy):
+    pytest.importorskip("tensorboard")
+    folder, data, _ = toy
+    fit(data, folder / "board", **{**CHOICES, "epochs": 1}, tensorboard=folder / "logs")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    [log] = [p for p in (folder / "logs").rglob("*events*") if p.is_file() and "train" in str(p)]
+    assert log.stat().st_size > 0
+    found = EventAccumulator(str(log.parent))
+    found.Reload()
+    assert any("val_auprc" in tag or "loss" in tag for tag in found.Tags()["tensors"])
+
+
 def test_all_zero_labels_are_refused(toy, tmp_path):
     import h5py
 
@@ -182,3 +197,71 @@ def test_jax_trains_without_tensorflow(toy):
     assert found.stdout.strip() == "2"
     # What JAX trained, TensorFlow opens.
     assert Run.open(folder / "jax").model.output_shape == (None, 2)
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"genome": "nowhere.fa"}, "does not exist"), ({"max_shift": 200}, "max_shift"), ({"model": "deepsee"}, "deepsea"),
+        ({"batch_size": 10_000}, "batch"), ({"tensorboard": __file__}, "is a file"),
+    ],
+)  # fmt: skip
+def test_a_training_that_cannot_begin_leaves_everything_as_it_was(toy, tmp_path, choices, words):
+    folder, data, whole = toy
+    kept = tmp_path / "kept"
+    shutil.copytree(whole.path, kept)
+    with pytest.raises(InputError, match=words):
+        fit(data, kept, overwrite=True, **{**CHOICES, **choices})
+    assert same_weights(Run.open(kept), whole)
+    with pytest.raises(InputError, match=words):
+        fit(data, tmp_path / "new", **{**CHOICES, **choices})
+    assert not (tmp_path / "new").exists()
+
+
+def damaged(data, path, change):
+    shutil.copy(data, path)
+    with h5py.File(path, "r+") as f:
+        change(f)
+    return path
+
+
+def test_a_validation_split_without_positives(toy, tmp_path):
+    def no_valid(f):
+        f["labels"][:] = f["labels"][:] * (f["windows/split"][:] != 1)[:, None]
+
+    data = damaged(toy[1], tmp_path / "d.h5", no_valid)
+    with pytest.raises(InputError, match="--monitor val_loss"):
+        fit(data, tmp_path / "run", **CHOICES)
+    run = fit(data, tmp_path / "run", **{**CHOICES, "epochs": 1, "monitor": "val_loss"})
+    assert np.isfinite(run.card["training"]["best_value"])
+
+
+def test_damaged_datasets_are_refused_when_opened_or_before_training(toy, tmp_path):
+    def replace(name, value):
+        def change(f):
+            del f[name]
+            f[name] = value
+
+        return change
+
+    for change in (
+        lambda f: f.attrs.__delitem__("window"), lambda f: f.attrs.__setitem__("window", 0),
+        lambda f: f.attrs.__setitem__("provenance", "{"), lambda f: f["labels"].attrs.__setitem__("n_targets", 99),
+        replace("windows/start", np.arange(10)), replace("targets/name", ["alpha", "alpha"]),
+        replace("windows/contig", np.full(1000, 99, np.int32)), lambda f: f.__delitem__("targets/cell"),
+    ):  # fmt: skip
+        with pytest.raises(InputError, match=r"damaged|two targets"):
+            fit(damaged(toy[1], tmp_path / "d.h5", change), tmp_path / "run", **CHOICES)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"learning_rate": float("nan")}, {"weight_decay": float("inf")}, {"momentum": 5}, {"seed": 2**40},
+        {"reverse_complement": "no"}, {"overrides": [1]}, {"model": 5},
+    ],
+)
+def test_choices_of_the_wrong_kind(choices):
+    with pytest.raises(InputError, match=next(iter(choices))):
+        TrainingConfig.from_dict(choices)
