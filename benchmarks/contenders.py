@@ -21,7 +21,8 @@ def _source(work: Workload):
     """Write the windows as a seqdl dataset and open a shuffled batch source on it."""
     import pandas as pd
 
-    from seqdl.data.dataset import Contigs, Dataset, write_dataset
+    from seqdl.data.dataset import Dataset
+    from seqdl.data.dataset_file import Contigs, write_dataset
     from seqdl.data.pipeline import BatchSource
     from seqdl.genome import Genome
 

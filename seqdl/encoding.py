@@ -82,7 +82,7 @@ def one_hot(codes: np.ndarray, dtype: str | np.dtype = "float32", out: np.ndarra
     dtype : dtype
         Of the result; ignored when `out` is given.
     out : array, shape (..., length, 4), optional
-        A buffer to fill: a reused one saves the allocation, which is half of the time.
+        A buffer to fill: a reused one saves the allocation.
 
     Returns
     -------

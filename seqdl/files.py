@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import gzip
 import hashlib
 import os
+import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from seqdl.errors import InputError
+from seqdl.words import suggest
 
 _SUFFIXES_OF_TWO = (".gz", ".bgz")
+_SEQUENCE_SUFFIX = re.compile(r"\.(fa|fasta|fna|2bit)(\.b?gz)?$", re.IGNORECASE)
 
 
 def full_suffix(path: str | Path) -> str:
@@ -23,6 +25,11 @@ def full_suffix(path: str | Path) -> str:
     if suffix in _SUFFIXES_OF_TWO:
         return Path(path.stem).suffix.lower() + suffix
     return suffix
+
+
+def sequence_stem(path: str | Path) -> str:
+    """Return the name of a FASTA or 2bit file without its suffixes."""
+    return _SEQUENCE_SUFFIX.sub("", Path(path).name)
 
 
 def require_file(path: str | Path, what: str) -> Path:
@@ -61,12 +68,6 @@ def require_file(path: str | Path, what: str) -> Path:
     if path.stat().st_size == 0:
         raise InputError(f"The {what} {path} is empty (0 bytes). Was a download or copy cut off?")
     return path
-
-
-def suggest(name: str, names: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the nearest of `names`, or an empty string."""
-    near = difflib.get_close_matches(name, list(names), n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
 
 
 @contextmanager

@@ -9,8 +9,9 @@ import numpy as np
 
 from seqdl.encoding import N, decode, encode, reverse_complement
 from seqdl.errors import InputError
-from seqdl.files import suggest
+from seqdl.files import sequence_stem
 from seqdl.intervals import Interval
+from seqdl.words import few, suggest
 
 
 class Genome:
@@ -32,6 +33,8 @@ class Genome:
         Contigs in the file's order; a contig's place here is its id.
     lengths : dict
         Bases of each contig.
+    sizes : int64 array, shape (contigs,)
+        The same by id: `names[i]` has `sizes[i]` bases.
     md5 : dict
         MD5 of each contig's upper-case ACGTN letters.
     checksum : str
@@ -64,14 +67,14 @@ class Genome:
         self.lengths = dict(zip(store.names, (int(n) for n in store.lengths), strict=True))
         self.md5 = dict(zip(store.names, store.md5, strict=True))
         self.checksum: str = store.checksum
-        self.name = path.name.split(".fa")[0].split(".2bit")[0] if path else "in-memory"
+        self.name = sequence_stem(path) if path else "in-memory"
         self._bases: np.ndarray = store.bases
-        self._lengths = np.asarray(store.lengths, np.int64)
-        self._offsets = np.concatenate([[0], np.cumsum(self._lengths)])
+        self.sizes = np.asarray(store.lengths, np.int64)
+        self._offsets = np.concatenate([[0], np.cumsum(self.sizes)])
         self._ids = {name: i for i, name in enumerate(store.names)}
 
     def __repr__(self) -> str:
-        return f"Genome({self.name!r}, {len(self.names)} contigs, {int(self._lengths.sum()):,} bp)"
+        return f"Genome({self.name!r}, {len(self.names)} contigs, {int(self.sizes.sum()):,} bp)"
 
     def __contains__(self, chrom: str) -> bool:
         return chrom in self._ids
@@ -87,9 +90,9 @@ class Genome:
         try:
             return self._ids[chrom]
         except KeyError:
-            shown = ", ".join(self.names[:5]) + (", …" if len(self.names) > 5 else "")
             raise InputError(
-                f"Contig {chrom!r} is not in the genome {self.name} (it has {shown}).{suggest(str(chrom), self.names)}"
+                f"Contig {chrom!r} is not in the genome {self.name} (it has {few(self.names)})."
+                f"{suggest(str(chrom), self.names)}"
             ) from None
 
     def contig_ids(self, chroms: Sequence[str]) -> np.ndarray:
@@ -160,7 +163,7 @@ class Genome:
         """
         contig_ids = np.asarray(contig_ids, np.int64)
         starts = np.asarray(starts, np.int64)
-        lengths = self._lengths[contig_ids]
+        lengths = self.sizes[contig_ids]
         first = self._offsets[contig_ids] + starts
         inside = (starts >= 0) & (starts + length <= lengths)
         if out is None:

@@ -135,11 +135,6 @@ class Variant:
         return self.pos - 1 + len(self.ref)
 
     @property
-    def is_snv(self) -> bool:
-        """Whether one base is replaced by one other."""
-        return len(self.ref) == 1 and len(self.alt) == 1
-
-    @property
     def kind(self) -> str:
         """One of "SNV", "MNP", "INS", "DEL", "COMPLEX" (lengths differ and neither allele begins the other)."""
         if len(self.ref) == len(self.alt):

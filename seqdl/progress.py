@@ -1,4 +1,4 @@
-"""Words and progress for a person: on standard error, with a rate and a finishing time."""
+"""Sentences and progress for a person: on standard error, with a rate and a finishing time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+
+from seqdl.words import duration
 
 _APPEARS_AFTER = 1.0  # seconds: what is over at once needs no bar
 _PLAIN_EVERY = 15.0  # seconds between lines where standard error is not a terminal
@@ -22,16 +24,6 @@ def say(text: str) -> None:
     """Print one of seqdl's own sentences to standard error, unless quiet."""
     if not _quiet:
         print(text, file=sys.stderr, flush=True)
-
-
-def duration(seconds: float) -> str:
-    """Write a time span as a person says it: "8 s", "3 min 20 s", "2 h 5 min"."""
-    seconds = max(0, round(seconds))
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min {seconds % 60} s"
-    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
 
 
 class Progress:

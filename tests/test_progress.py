@@ -3,7 +3,8 @@
 import pytest
 
 from seqdl import progress
-from seqdl.progress import Progress, duration, progress_bar, track
+from seqdl.progress import Progress, progress_bar, track
+from seqdl.words import duration
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from seqdl.data.dataset import Contigs, write_dataset
+from seqdl.data.dataset_file import Contigs, write_dataset
 from seqdl.encoding import decode, encode, reverse_complement
 from seqdl.genome import Genome
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from seqdl.data.dataset import Contigs, write_dataset
+from seqdl.data.dataset_file import Contigs, write_dataset
 from seqdl.encoding import decode, encode, one_hot, reverse_complement
 from seqdl.genome import Genome
 

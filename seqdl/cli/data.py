@@ -6,7 +6,7 @@ import argparse
 
 HELP = "build, inspect, list, fetch and simulate datasets"
 EXAMPLES = """\
-Examples:
+examples:
   seqdl data build --genome g.fa --peaks peaks/ --test-chroms chr8,chr9 --valid-chroms chr7 --out ds.h5
   seqdl data inspect ds.h5
   seqdl data list
@@ -14,7 +14,7 @@ Examples:
   seqdl data simulate --out demo/
 """
 BUILD_EXAMPLES = """\
-Examples:
+examples:
   One file of peaks a target, whole chromosomes held out:
     seqdl data build --genome g.fa --peaks peaks/ --window 1000 --bin 200 \\
         --test-chroms chrXV,chrXVI --valid-chroms chrXIV --min-peaks 200 --out ds.h5
@@ -37,7 +37,7 @@ for other names give --alias, a table of from<TAB>to.
 """
 _LONG = 300  # letters of a note that are shown; a list of left-out targets can be longer
 INSPECT_EXAMPLES = """\
-Examples:
+examples:
   seqdl data inspect ds.h5
   seqdl data inspect ds.h5 --targets-out targets.tsv       positives of every target in every split
 """
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("inspect", "show what a dataset holds", INSPECT_EXAMPLES, _add_inspect, _run_inspect),
         ("list", fetch.LIST_HELP, fetch.LIST_EXAMPLES, fetch.add_list_arguments, fetch.run_list),
         ("fetch", fetch.FETCH_HELP, fetch.FETCH_EXAMPLES, fetch.add_fetch_arguments, fetch.run_fetch),
-        ("simulate", simulate.HELP, getattr(simulate, "EXAMPLES", ""), simulate.add_arguments, simulate.run),
+        ("simulate", simulate.HELP, simulate.EXAMPLES, simulate.add_arguments, simulate.run),
     ):
         verb = verbs.add_parser(
             name, help=text, description=text[0].upper() + text[1:] + ".", epilog=examples,

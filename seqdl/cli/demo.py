@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from seqdl.demo import MARKER, plan_demo, prepare_folder
     from seqdl.demo_checks import check_demo
     from seqdl.files import write_text
+    from seqdl.words import duration
 
     began = time.monotonic()
     folder = prepare_folder(args.out, args.keep)
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"  {tick if check.passed else cross} {check.name}\n      {check.finding}")
     failed = sum(not check.passed for check in checks)
     print(
-        f"\n{'All checks passed' if not failed else f'{failed} of {len(checks)} checks FAILED'}, after {_words(total)}."
+        f"\n{'All checks passed' if not failed else f'{failed} of {len(checks)} checks FAILED'}, after {duration(total)}."
     )
     print(f"Report (open it in a browser): {(Path(args.out) / 'run' / 'report.html').resolve()}\n")
     if not shutil.which("seqdl") and (Path(sys.prefix) / "bin" / "activate").exists():
@@ -104,7 +105,3 @@ def _nearby(path) -> str:
     from pathlib import Path
 
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
-
-
-def _words(seconds: float) -> str:
-    return f"{int(seconds // 60)} min {int(seconds % 60)} s" if seconds >= 60 else f"{seconds:.0f} s"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from seqdl.words import few
+
 HELP = "measure a run on held-out data, beside baselines"
 EXAMPLES = """\
 examples:
@@ -170,10 +172,7 @@ def sentences(metrics: dict) -> list[str]:
     ):
         names = metrics[key]
         if names:
-            shown = ", ".join(names[:8]) + (
-                f" and {len(names) - 8} more (see metrics.json)" if len(names) > 8 else ""
-            )
-            said.append(f"{len(names)} target{'s' if len(names) > 1 else ''} {words}: {shown}.")
+            said.append(f"{len(names)} target{'s' if len(names) > 1 else ''} {words}: {few(names, 8)}.")
     for model in metrics["models"]:
         used, available = (model["details"].get(key) for key in ("train_windows", "train_windows_available"))
         if used and available and used < available:
@@ -188,17 +187,15 @@ def _comparison(entry: dict, labels: dict) -> str:
     name, of = labels[entry["baseline"]], entry["of"]
     better = entry["better"]
     difference = entry["median_difference"]
-    verb = "beats" if 2 * better > of else "does not beat"
     where = f"on {better} of {of} targets" if of > 1 else "on the one target"
-    text = f"The network {verb} {name} {where} by AUPRC" if verb == "beats" else (
-        f"The network does not beat {name} on most targets by AUPRC (only {better} of {of})"
-    )  # fmt: skip
+    text = f"The network beats {name} {where} by AUPRC"
+    if 2 * better <= of:
+        text = f"The network does not beat {name} on most targets by AUPRC (only {better} of {of})"
     details = [f"median {difference:+.3f}"]
     if entry["median_difference_ci"]:
         low, high = entry["median_difference_ci"]
-        floor = entry["p"]
         details[0] += f" [{low:+.3f}, {high:+.3f}]"
-        details.append(f"paired bootstrap p {_p(floor)}")
+        details.append(f"paired bootstrap p {_p(entry['p'])}")
         details.append(
             f"clearly better on {entry['clearly_better']}, clearly worse on {entry['clearly_worse']}"
         )

@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from seqdl.cli.table import print_table
+
 LIST_HELP = "list the public data sets that can be fetched"
 FETCH_HELP = "download a public data set, checked and resumable"
 LIST_EXAMPLES = """\
-Examples:
+examples:
   seqdl data list
   seqdl data list yeast-chipexo          what it holds, whom to cite, under which licence
 """
 FETCH_EXAMPLES = """\
-Examples:
+examples:
   seqdl data fetch yeast-chipexo
   seqdl data fetch human-chr22 --files 'hg19*' 'peaks/GM12878/*'
   SEQDL_DATA=/my/copies seqdl data fetch yeast-chipexo       uses files that you already have
@@ -45,16 +47,7 @@ def run_list(args: argparse.Namespace) -> int:
     rows += [
         (r.name, f"{r.files:,}", _size(r.bytes), r.where, r.title) for r in table.itertuples(index=False)
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    for name, files, size, where, title in rows:
-        cells = (
-            name.ljust(widths[0]),
-            files.rjust(widths[1]),
-            size.rjust(widths[2]),
-            where.ljust(widths[3]),
-            title,
-        )
-        print("  ".join(cells))
+    print_table(rows, right={1, 2})
     print("\nMore on one: seqdl data list NAME. Get one: seqdl data fetch NAME.")
     return 0
 

@@ -13,9 +13,9 @@ from importlib import import_module
 
 from seqdl.cli.quiet import quiet_tensorflow
 from seqdl.errors import SeqdlError
-from seqdl.files import suggest
 from seqdl.progress import set_quiet
 from seqdl.version import __version__
+from seqdl.words import suggest
 
 # Verb -> (module, one line of help). The module is imported only when its verb is called.
 VERBS = {
@@ -144,8 +144,8 @@ def _dispatch(argv: list[str]) -> int:
     module = import_module(VERBS[verb][0])
     parser = argparse.ArgumentParser(
         prog=f"seqdl {verb}",
-        description=getattr(module, "HELP", VERBS[verb][1]),
-        epilog=getattr(module, "EXAMPLES", None),
+        description=module.HELP,
+        epilog=module.EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)

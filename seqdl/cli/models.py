@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import textwrap
 
+from seqdl.cli.table import print_table
+
 HELP = "list the networks, or show one layer by layer"
 EXAMPLES = """\
 examples:
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the list or one network; only `show` loads Keras."""
-    from seqdl.models.registry import get_entry, list_models
+    from seqdl.models.registry import build_model, get_entry, list_models
 
     if args.action == "list":
         _print_list(list_models())
@@ -43,8 +45,6 @@ def run(args: argparse.Namespace) -> int:
         preset = entry.preset(args.preset) if args.preset else entry.presets[0]
         window = preset.window if args.window is None else args.window
         targets = preset.n_targets if args.targets is None else args.targets
-        from seqdl.models.registry import build_model
-
         model = build_model(args.name, window, targets, preset.name)
         _print_entry(entry)
         _print_layers(model, f"{entry.title}, preset {preset.name}, {window:,} bp, {targets:,} targets")
@@ -66,7 +66,7 @@ def _print_list(entries) -> None:
                     preset.summary,
                 )
             )
-    _print_table(rows, right={2, 4})
+    print_table(rows, right={2, 4})
 
 
 def _print_entry(entry) -> None:
@@ -88,14 +88,4 @@ def _print_layers(model, title: str) -> None:
         shape = " x ".join(str(n) for n in layer.output.shape[1:])
         rows.append((layer.name, type(layer).__name__, shape, f"{layer.count_params():,}"))
     rows.append(("total", "", "", f"{model.count_params():,}"))
-    _print_table(rows, right={2, 3})
-
-
-def _print_table(rows: list[tuple[str, ...]], right: set[int]) -> None:
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            cell.rjust(w) if i in right else cell.ljust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        print("  ".join(cells).rstrip())
+    print_table(rows, right={2, 3})

@@ -61,18 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict and say what was written."""
     import time
-    import warnings
 
+    from seqdl.cli.quiet import said_precision
     from seqdl.prediction.predict import predict
-    from seqdl.prediction.predictor import BFLOAT16_NOTE
-    from seqdl.progress import duration, say
+    from seqdl.words import duration
 
-    if args.precision == "bfloat16":
-        say(f"Note: {BFLOAT16_NOTE}")
     began = time.monotonic()
-    with warnings.catch_warnings():
-        # Said above, in a sentence of our own.
-        warnings.filterwarnings("ignore", message="bfloat16 predicts")
+    with said_precision(args.precision):
         result = predict(
             args.run,
             genome=args.genome,

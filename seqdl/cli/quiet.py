@@ -1,4 +1,4 @@
-"""Keep TensorFlow's start-up lines off the screen; errors of its import are still shown.
+"""Keep other voices off the screen: TensorFlow's start-up lines, and warnings that seqdl says in its own words.
 
 TensorFlow logs from C++ to file descriptor 2 before any Python setting is read, so the descriptor
 itself is turned aside for the moment of the import, whenever and wherever that comes.
@@ -55,6 +55,21 @@ class _QuietFinder(importlib.abc.MetaPathFinder):
 
             spec.loader.exec_module = exec_module
         return spec
+
+
+@contextmanager
+def said_precision(precision: str):
+    """Say what bfloat16 costs in a sentence, in place of the library's warning."""
+    import warnings
+
+    from seqdl.prediction.predictor import BFLOAT16_NOTE
+    from seqdl.progress import say
+
+    with warnings.catch_warnings():
+        if precision == "bfloat16":
+            say(f"Note: {BFLOAT16_NOTE}")
+            warnings.filterwarnings("ignore", message="bfloat16 predicts")
+        yield
 
 
 def quiet_tensorflow() -> None:

@@ -73,17 +73,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score, print the summary, and return the exit code."""
-    import warnings
-
-    from seqdl.progress import say
+    from seqdl.cli.quiet import said_precision
     from seqdl.variants.score import score_variants
 
-    with warnings.catch_warnings():
-        if args.precision == "bfloat16":
-            say(
-                "Note: bfloat16 moves variant effects by about 13 % in the median; use float32 for what is published."
-            )
-            warnings.filterwarnings("ignore", message="bfloat16 predicts")
+    with said_precision(args.precision):
         summary = score_variants(
             args.run,
             args.vcf,

@@ -6,7 +6,7 @@ import argparse
 
 HELP = "simulate a small genome with planted motifs, peaks and variants whose effects are known"
 EXAMPLES = """\
-Examples:
+examples:
   seqdl data simulate --out sim/
   seqdl data simulate --out sim/ --seed 7 --contig-length 1000000 --n-variants 1000
 

@@ -8,7 +8,7 @@ import json
 from seqdl.errors import InputError
 from seqdl.training.config import MONITORS, OPTIMIZERS, PRECISIONS, TrainingConfig
 
-HELP = "Train a model on a dataset built with `seqdl data build`."
+HELP = "train a model on a dataset built with `seqdl data build`"
 EXAMPLES = """\
 examples:
   seqdl train --data ds.h5 --model deepsea --preset small --out run/

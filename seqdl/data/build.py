@@ -11,8 +11,9 @@ import numpy as np
 from seqdl.data import negatives as neg
 from seqdl.data.bins import LABEL_RULES, dense_labels, label_pairs
 from seqdl.data.build_report import BuildReport, finish, provenance
-from seqdl.data.dataset import Contigs, Sequences
-from seqdl.data.splits import DROPPED, TRAIN, require_all_splits
+from seqdl.data.dataset_file import Contigs, Sequences
+from seqdl.data.regions import Regions, unknown_bases
+from seqdl.data.splits import DROPPED, TRAIN, Split, require_all_splits
 from seqdl.data.targets import collect_targets, read_peaks
 from seqdl.data.windows import (
     Grid,
@@ -25,7 +26,6 @@ from seqdl.data.windows import (
 from seqdl.errors import InputError
 
 WINDOWS = ("all", "labelled")
-ORIGIN = {"none": 0, "background": 1, "gc": 2, "shuffle": 3}  # codes of seqdl.data.dataset.ORIGINS
 
 
 def build_dataset(
@@ -176,7 +176,8 @@ def build_dataset(
         "test_chroms": test_chroms, "valid_chroms": valid_chroms, "test_regions": test_regions,
         "valid_regions": valid_regions, "folds": folds, "random_split": random_split,
     }  # fmt: skip
-    usable, split = _usable(grid, max_n, regions, alias, seed, ways, notes)
+    unknown = unknown_bases(genome)
+    usable, split = _usable(grid, unknown, max_n, regions, alias, seed, ways, notes)
     notes += split.notes
     require_all_splits(split.assignment[usable], split.kind)
 
@@ -197,7 +198,7 @@ def build_dataset(
         )
         rows = np.concatenate([rows, found])
         labels = np.concatenate([labels, np.zeros((len(found), len(kept)), np.uint8)])
-        origin = np.concatenate([origin, np.full(len(found), ORIGIN[negatives], np.uint8)])
+        origin = np.concatenate([origin, np.full(len(found), neg.NEGATIVES.index(negatives), np.uint8)])
     contig_ids, starts, assignment = grid.ids[rows], grid.starts[rows], split.assignment[rows]
     if negatives == "shuffle":
         stored = _store(grid, codes, contig_ids, starts)
@@ -206,7 +207,7 @@ def build_dataset(
         tables = [(contig_ids, starts, assignment, origin, labels)]
         for offset in reversed(offsets):
             between = lay_grid(genome, grid.window, bin, offset)
-            fine, parts = _usable(between, max_n, regions, alias, seed, ways, [])
+            fine, parts = _usable(between, unknown, max_n, regions, alias, seed, ways, [])
             fine &= parts.assignment == TRAIN
             tables.insert(0, _labelled_windows(between, fine, marks, place_of, len(kept), label_rule, windows))
         contig_ids, starts, assignment, origin, labels = (np.concatenate(column) for column in zip(*tables, strict=True))
@@ -215,21 +216,22 @@ def build_dataset(
             stored["sequence_ids"] = np.concatenate([pad, stored["sequence_ids"]])
         added = len(starts) - len(tables[-1][1])
         notes.append(f"windows: {added:,} more training windows between the bins, every {train_stride} bases")
-    lengths = np.array([genome.lengths[n] for n in genome.names])
     record = provenance(arguments, notes, kept, [(t.path, n) for t, n in zip(kept, counts, strict=True)])
     return finish(
         out, began, split.kind, kept, record,
         window=grid.window, bin=bin, labels=labels, split=assignment, origin=origin,
         contig_ids=contig_ids, starts=starts,
-        contigs=Contigs(genome.names, lengths, tuple(genome.md5[n] for n in genome.names)),
+        contigs=Contigs(genome.names, genome.sizes, tuple(genome.md5[n] for n in genome.names)),
         genome_path=genome.path.resolve() if genome.path else None, genome_name=genome.name,
         genome_checksum=genome.checksum, **stored,
     )  # fmt: skip
 
 
-def _usable(grid: Grid, max_n: float, regions, alias, seed: int, ways: dict, notes: list[str]):
+def _usable(
+    grid: Grid, unknown: Regions, max_n: float, regions, alias, seed: int, ways: dict, notes: list[str]
+) -> tuple[np.ndarray, Split]:
     """Mark the windows that may be kept, and split them."""
-    usable = known_windows(grid, max_n, notes)
+    usable = known_windows(grid, unknown, max_n, notes)
     if regions is not None:
         touched = grid.touching(regions) & usable
         notes.append(f"exclude: {int(touched.sum()):,} windows touch an excluded region: left out")

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from seqdl.data.splits import SPLITS, require_all_splits
-from seqdl.data.targets import COLUMNS, Target
+from seqdl.data.dataset_file import SPLITS, TARGET_COLUMNS, write_dataset
+from seqdl.data.splits import require_all_splits
+from seqdl.data.targets import Target
 from seqdl.files import sha256
 
 
@@ -107,7 +108,7 @@ def finish(
     record : dict
         Of `provenance`.
     **fields
-        What else `seqdl.data.dataset.write_dataset` takes.
+        What else `seqdl.data.dataset_file.write_dataset` takes.
 
     Returns
     -------
@@ -120,10 +121,8 @@ def finish(
     """
     import pandas as pd
 
-    from seqdl.data.dataset import write_dataset
-
     require_all_splits(fields["split"], split_kind)
-    table = pd.DataFrame([[getattr(t, c) for c in COLUMNS] for t in targets], columns=list(COLUMNS))
+    table = pd.DataFrame([[getattr(t, c) for c in TARGET_COLUMNS] for t in targets], columns=list(TARGET_COLUMNS))
     write_dataset(out, targets=table, split_kind=split_kind, provenance=record, **fields)
     per_window = fields["labels"].sum(axis=1, dtype="int64")
     parts = {name: fields["split"] == code for code, name in enumerate(SPLITS)}

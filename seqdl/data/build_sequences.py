@@ -9,13 +9,13 @@ import numpy as np
 
 from seqdl.data import negatives as neg
 from seqdl.data.build_report import BuildReport, finish, provenance
-from seqdl.data.dataset import Sequences
-from seqdl.data.splits import TEST, TRAIN, VALID, groups_from_headers, split_at_random, split_by_groups
+from seqdl.data.dataset_file import ORIGINS, SPLITS, Sequences
+from seqdl.data.splits import groups_from_headers, split_at_random, split_by_groups
 from seqdl.data.targets import Target
 from seqdl.errors import InputError
+from seqdl.files import sequence_stem
 from seqdl.io.fasta import FastaRecords, read_fasta
 
-_SHUFFLED = 3
 _SHOWN = 3
 
 
@@ -100,7 +100,7 @@ def build_from_fasta(
     assignment = split.assignment[source]
     notes += split.notes
     labels = np.repeat(np.array([1, 0], np.uint8), [len(parts[0]), len(parts[1])])[:, None]
-    for code, name in ((TRAIN, "train"), (VALID, "valid"), (TEST, "test")):
+    for code, name in enumerate(SPLITS):
         if len(np.unique(labels[assignment == code])) == 1:
             notes.append(
                 f"split: {name} holds only {'positives' if labels[assignment == code][0, 0] else 'negatives'}"
@@ -109,8 +109,8 @@ def build_from_fasta(
     codes = np.concatenate(parts)
     origin = np.zeros(n, np.uint8)
     if negatives == "shuffle":
-        origin[len(parts[0]) :] = _SHUFFLED
-    target = Target(Path(fasta), _stem(fasta), category=category, unit="sequence")
+        origin[len(parts[0]) :] = ORIGINS.index("shuffled")
+    target = Target(Path(fasta), sequence_stem(fasta), category=category, unit="sequence")
     return finish(
         out, began, split.kind, [target], provenance(arguments, notes, [target] * len(files), files),
         window=window, bin=window, labels=labels, split=assignment, origin=origin,
@@ -137,10 +137,3 @@ def _note_conflicts(positive: np.ndarray, negative: np.ndarray, notes: list[str]
         notes.append(
             f"labels: {len(both):,} sequences are both positive and negative: no model can get them right"
         )
-
-
-def _stem(path: str | Path) -> str:
-    name = Path(path).name
-    for suffix in (".gz", ".bgz", ".fa", ".fasta", ".fna"):
-        name = name.removesuffix(suffix)
-    return name

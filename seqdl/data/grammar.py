@@ -181,7 +181,7 @@ def scan(codes: np.ndarray, name: str, slack: float = 0.0, words: np.ndarray | N
     hits : Hits
     """
     table = log_odds(name)
-    width, threshold = len(table), _factor(name).threshold - slack
+    width, threshold = len(table), find_factor(name).threshold - slack
     n = len(codes) - width + 1
     if n < 1:
         return Hits(np.empty(0, np.int64), np.empty(0, np.int8), np.empty(0, np.float32))
@@ -205,7 +205,8 @@ def scan(codes: np.ndarray, name: str, slack: float = 0.0, words: np.ndarray | N
     return Hits(starts.astype(np.int64), strands[starts], best[starts])
 
 
-def _factor(name: str) -> Factor:
+def find_factor(name: str) -> Factor:
+    """Return the factor of that name."""
     return next(factor for factor in FACTORS if factor.name == name)
 
 
@@ -281,7 +282,7 @@ def sample_instances(name: str, n: int, quality: str, rng: np.random.Generator) 
     codes : uint8 array, shape (n, width)
     """
     probabilities = motif(name)
-    threshold = _factor(name).threshold
+    threshold = find_factor(name).threshold
     kept, have = [], 0
     flat = 0.55 * probabilities + 0.45 / 4  # what a weak instance is drawn from
     while have < n:

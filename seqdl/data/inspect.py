@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqdl.data.dataset import ORIGINS, SPLITS, Dataset
+from seqdl.data.dataset import Dataset
+from seqdl.data.dataset_file import ORIGINS, SPLITS
+from seqdl.words import few
 
-_BLOCK = 1 << 16  # windows whose labels are unpacked at once
 _SHOWN = 5
 
 
@@ -91,11 +92,9 @@ class InspectReport(NamedTuple):
             f"  {'':<6} {'windows':>12} {'with a label':>14} {'labels':>12}  contigs",
         ]
         for code, name in enumerate(SPLITS):
-            contigs = self.contigs[name]
-            shown = ", ".join(contigs[:_SHOWN]) + (f", … ({len(contigs)})" if len(contigs) > _SHOWN else "")
             lines.append(
                 f"  {name:<6} {self.splits[name]:>12,} {self.labelled[name]:>14,} "
-                f"{int(self.positives[code].sum()):>12,}  {shown}".rstrip()
+                f"{int(self.positives[code].sum()):>12,}  {few(self.contigs[name], _SHOWN)}".rstrip()
             )
         lines += [
             "",
@@ -120,8 +119,7 @@ class InspectReport(NamedTuple):
                 lines.append(f"  {self.targets['name'][int(i)]:<{wide}} {numbers}")
         for name, missing in self.without_positives.items():
             if missing:
-                more = f", … ({len(missing)})" if len(missing) > 2 * _SHOWN else ""
-                lines += ["", f"No positive in {name}: {', '.join(missing[: 2 * _SHOWN])}{more}"]
+                lines += ["", f"No positive in {name}: {few(missing, 2 * _SHOWN)}"]
         built = self.provenance
         if built:
             lines += ["", f"Built with seqdl {built.get('seqdl', '?')} on {built.get('created', '?')}:"]
@@ -131,9 +129,7 @@ class InspectReport(NamedTuple):
 
 
 def _short(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value[:_SHOWN])) + (f", … ({len(value)})" if len(value) > _SHOWN else "")
-    return str(value)
+    return few(value, _SHOWN) if isinstance(value, list) else str(value)
 
 
 def inspect_dataset(path: str | Path) -> InspectReport:
@@ -155,15 +151,9 @@ def inspect_dataset(path: str | Path) -> InspectReport:
         If the file is missing, damaged or no dataset.
     """
     data = Dataset.open(path)
-    positives = np.zeros((3, data.n_targets), np.int64)
-    labelled = np.zeros(3, np.int64)
-    for at in range(0, data.n, _BLOCK):
-        block = data.labels(np.arange(at, min(at + _BLOCK, data.n)))
-        split = data.split[at : at + _BLOCK]
-        for code in range(3):
-            mine = block[split == code]
-            positives[code] += mine.sum(axis=0, dtype=np.int64)
-            labelled[code] += int(mine.any(axis=1).sum())
+    parts = [np.flatnonzero(data.split == code) for code in range(3)]
+    positives = np.stack([data.count_positives(part) for part in parts])
+    labelled = [data.labelled[part].sum() for part in parts]
     windows = np.bincount(data.split, minlength=3)
     origins = np.bincount(data.origin, minlength=len(ORIGINS))
     contigs = {}

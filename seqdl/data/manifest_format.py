@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from seqdl.data.archives import safe_relative
@@ -79,7 +79,7 @@ class Manifest:
     licence: str = ""
     citation: tuple[str, ...] = ()
     local_root: str = ""
-    next: tuple[str, ...] = field(default=())
+    next: tuple[str, ...] = ()
 
 
 def read_manifest(path: Path) -> Manifest:

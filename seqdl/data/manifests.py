@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from seqdl.data.archives import archive_folder, unpack
 from seqdl.data.manifest_format import DataFile, Manifest, read_manifest
 from seqdl.errors import InputError
-from seqdl.files import cache_dir, sha256, suggest
+from seqdl.files import cache_dir, sha256
+from seqdl.words import suggest
 
 if TYPE_CHECKING:
     import pandas as pd

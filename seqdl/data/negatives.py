@@ -17,7 +17,7 @@ from seqdl.errors import InputError, MissingDependencyError
 from seqdl.io.bed import place, read_bed
 from seqdl.io.chromosomes import reconcile
 
-NEGATIVES = ("none", "background", "gc", "shuffle")
+NEGATIVES = ("none", "background", "gc", "shuffle")  # in the order of seqdl.data.dataset_file.ORIGINS
 GC_STEP = 0.02  # width of a class of GC content
 _SHUFFLE_BLOCK = 8192  # windows shuffled at once: bounds memory
 
@@ -70,7 +70,7 @@ def excluded_regions(path: str | Path, genome, alias=None) -> tuple[Regions, lis
     require_bedtools("Excluding regions (--exclude)")
     table = read_bed(path, "BED file of excluded regions")
     names = reconcile(table.chrom, genome.names, alias, what="exclude")
-    placed = place(table, names, genome.names, [genome.lengths[n] for n in genome.names], clip=True)
+    placed = place(table, names, genome.names, genome.sizes, clip=True)
     with _bedtools() as pybedtools:
         united = _bed(pybedtools, placed.contig_ids, placed.table.start, placed.table.end).sort().merge()
         regions = _regions(united)

@@ -1,15 +1,21 @@
 """tf.data from a `BatchSource`: the only pipeline file that needs TensorFlow.
 
 One Python call makes a whole batch, so what tf.data costs for each element is paid once a batch.
-Every batch is a fresh array: TensorFlow may keep a reference to it instead of a copy.
+TensorFlow may keep a reference to an array instead of a copy, so an array is written again only when
+nobody holds it any more.
 """
 
 from __future__ import annotations
+
+import sys
 
 import numpy as np
 import tensorflow as tf
 
 from seqdl.data.pipeline import BatchSource
+from seqdl.encoding import one_hot
+
+_ALIGNMENT = 64
 
 
 def as_tf_dataset(
@@ -35,7 +41,9 @@ def as_tf_dataset(
     """
     window, n_targets, steps = source.data.window, source.data.n_targets, source.steps
     size = source.batch_size if source.drop_remainder else None
+    shape, dtype = ((size, window), tf.uint8) if encoding == "codes" else ((size, window, 4), tf.float32)
     order: dict[int, np.ndarray] = {}
+    buffers = _Buffers()
 
     def make(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         epoch, step = divmod(int(number), steps)
@@ -43,20 +51,40 @@ def as_tf_dataset(
             order.clear()
             order[epoch] = source.order(epoch)
         codes, labels = source.batch(order[epoch], epoch, step)
+        if encoding == "one_hot":
+            codes = one_hot(codes, out=buffers.empty((*codes.shape, 4)))
         return codes, labels.astype(np.float32)
 
     def batch(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        codes, labels = tf.numpy_function(make, [number], (tf.uint8, tf.float32))
-        codes.set_shape((size, window))
+        inputs, labels = tf.numpy_function(make, [number], (dtype, tf.float32))
+        inputs.set_shape(shape)
         labels.set_shape((size, n_targets))
-        return codes, labels
+        return inputs, labels
 
     data = tf.data.Dataset.counter(first_epoch * steps)
     if not repeat:
         data = data.take(steps)
     # One call at a time: the order of an epoch is held by the function, and numpy keeps its core busy anyway.
     data = data.map(batch, num_parallel_calls=None)
-    if encoding == "one_hot":
-        # N is code 4 of a depth of 4, which TensorFlow's one_hot defines as zeros.
-        data = data.map(lambda codes, labels: (tf.one_hot(codes, 4, dtype=tf.float32), labels))
     return data.prefetch(2)
+
+
+class _Buffers:
+    """float32 arrays that are used again once nobody holds them: no page of memory is asked for anew a batch."""
+
+    def __init__(self) -> None:
+        self._kept: list[np.ndarray] = []
+
+    def empty(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return an array of any content that begins on a 64-byte border, where TensorFlow takes it without a copy."""
+        size = int(np.prod(shape)) * 4
+        for number in range(len(self._kept)):
+            # Two references: the list's own and the argument's. A view that TensorFlow or a caller holds adds one.
+            if sys.getrefcount(self._kept[number]) == 2 and self._kept[number].size >= size + _ALIGNMENT:
+                raw = self._kept[number]
+                break
+        else:
+            raw = np.empty(size + _ALIGNMENT, np.uint8)
+            self._kept.append(raw)
+        first = -raw.ctypes.data % _ALIGNMENT
+        return raw[first : first + size].view(np.float32).reshape(shape)

@@ -12,7 +12,16 @@ from typing import NamedTuple
 import numpy as np
 
 from seqdl.data.grammar import (
-    FACTOR_NAMES, FACTORS, Hits, Sites, find_sites, join_pieces, log_odds, sample_instances, scan,
+    FACTOR_NAMES,
+    FACTORS,
+    Hits,
+    Sites,
+    find_factor,
+    find_sites,
+    join_pieces,
+    log_odds,
+    sample_instances,
+    scan,
 )  # fmt: skip
 from seqdl.encoding import decode, encode
 
@@ -288,7 +297,7 @@ def _improve(
     codes: np.ndarray, name: str, hits: Hits, rng: np.random.Generator
 ) -> tuple[int, str, str] | None:
     """Make the one substitution that helps a near miss of a motif most."""
-    table, threshold = log_odds(name), next(f.threshold for f in FACTORS if f.name == name)
+    table, threshold = log_odds(name), find_factor(name).threshold
     missed = np.flatnonzero((hits.scores < threshold - 2) & (hits.starts > FLANK))
     if not len(missed):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy as np
 from seqdl.data.grammar import FACTORS, Sites, log_odds
 from seqdl.encoding import CODE_TO_LETTER
 from seqdl.files import atomic_path, write_text
+from seqdl.io.bgzip import open_bytes
 
 if TYPE_CHECKING:
     from seqdl.data.simulate import Peaks, Simulation
@@ -112,8 +114,6 @@ def _peak_rows(chrom: str, factor: str, peaks: Peaks) -> list[str]:
 
 
 def _write_vcf(path: Path, contigs: dict[str, np.ndarray], records: list[list[Allele]]) -> None:
-    import pysam
-
     lines = ["##fileformat=VCFv4.3", "##source=seqdl simulate"]
     lines += [f"##contig=<ID={name},length={len(codes)}>" for name, codes in contigs.items()]
     lines += ["##contig=<ID=chrUn,length=100000>", '##ALT=<ID=DEL,Description="Deletion">']
@@ -122,7 +122,7 @@ def _write_vcf(path: Path, contigs: dict[str, np.ndarray], records: list[list[Al
         first = record[0]
         alts = ",".join(allele.alt for allele in record)
         lines.append(f"{first.chrom}\t{first.pos}\t{_identifier(number)}\t{first.ref}\t{alts}\t.\tPASS\t.")
-    with atomic_path(path) as aside, pysam.BGZFile(str(aside), "w") as handle:
+    with atomic_path(path) as aside, closing(open_bytes(aside)) as handle:
         handle.write(("\n".join(lines) + "\n").encode())
 
 

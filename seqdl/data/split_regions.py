@@ -10,10 +10,10 @@ import numpy as np
 from seqdl.data.regions import Regions, contained, merge, overlapping
 from seqdl.data.splits import DROPPED, TEST, TRAIN, VALID, Split, as_list
 from seqdl.errors import InputError
-from seqdl.files import suggest
 from seqdl.intervals import Interval
 from seqdl.io.bed import place, read_bed
 from seqdl.io.chromosomes import reconcile
+from seqdl.words import suggest
 
 
 def split_by_regions(
@@ -59,7 +59,7 @@ def split_by_regions(
             "overlaps a test region. "
             f"A base belongs to one split only."
         )
-    limits = np.array([genome.lengths[n] for n in genome.names], np.int64)[contig_ids]
+    limits = genome.sizes[contig_ids]
     # Beyond a contig's end a window holds N only: what counts is its part inside.
     first, last = np.maximum(starts, 0), np.minimum(starts + window, limits)
     assignment = np.full(len(starts), TRAIN, np.uint8)
@@ -81,7 +81,7 @@ def _read_regions(given, split: str, genome, alias, notes: list[str]) -> Regions
         if isinstance(item, Path) or (":" not in str(item) and Path(item).expanduser().is_file()):
             table = read_bed(item, f"BED file of {what}")
             names = reconcile(table.chrom, genome.names, alias, what=what)
-            placed = place(table, names, genome.names, [genome.lengths[n] for n in genome.names], clip=True)
+            placed = place(table, names, genome.names, genome.sizes, clip=True)
             notes += names.report.splitlines()
             ids.append(placed.contig_ids)
             starts.append(placed.table.start)

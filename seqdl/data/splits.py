@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqdl.data.dataset_file import SPLITS
 from seqdl.errors import InputError
-from seqdl.files import read_lines, suggest
+from seqdl.files import read_lines
 from seqdl.io.chromosomes import reconcile
+from seqdl.words import few, suggest
 
-SPLITS = ("train", "valid", "test")
-TRAIN, VALID, TEST, DROPPED = 0, 1, 2, 255
+TRAIN, VALID, TEST, DROPPED = 0, 1, 2, 255  # the first three are places in SPLITS
 
 
 class Split(NamedTuple):
@@ -97,7 +98,7 @@ def split_by_folds(contig_ids: np.ndarray, genome, folds: str | Path | dict, ali
         table[known[name]] = code
     lost = [name for i, name in enumerate(genome.names) if table[i] == DROPPED]
     if lost:
-        notes.append(f"folds: {len(lost)} contigs are in no fold: left out: {', '.join(lost[:6])}")
+        notes.append(f"folds: {len(lost)} contigs are in no fold: left out: {few(lost)}")
     return Split(table[contig_ids], "folds", notes)
 
 
@@ -257,9 +258,8 @@ def _known_folds(
     names = reconcile(every, genome.names, alias, what="split", allow_none=strict)
     if strict and names.unmatched:
         bad = names.unmatched[0]
-        shown = ", ".join(genome.names[:8]) + (", …" if len(genome.names) > 8 else "")
         raise InputError(
-            f"The split names {bad!r}, which is not in the genome ({shown}).{suggest(bad, genome.names)}"
+            f"The split names {bad!r}, which is not in the genome ({few(genome.names)}).{suggest(bad, genome.names)}"
         )
     place_of: dict[str, str] = {}
     folds: dict[str, list[int]] = {}

@@ -11,16 +11,16 @@ from typing import NamedTuple
 import numpy as np
 
 from seqdl.data.bins import Peaks
+from seqdl.data.dataset_file import TARGET_COLUMNS
 from seqdl.data.encode_names import parse_encode_name
 from seqdl.errors import InputError
-from seqdl.files import read_lines, suggest
+from seqdl.files import read_lines
 from seqdl.io.bed import BedTable, place, read_bed
 from seqdl.io.chromosomes import reconcile
 from seqdl.progress import track
+from seqdl.words import few, suggest
 
-COLUMNS = ("name", "cell", "assay", "treatment", "category", "unit")
 _SUFFIX = re.compile(r"\.(bed|narrowpeak|broadpeak)(\.b?gz)?$", re.IGNORECASE)
-_PEAK_UNIT = "peak"
 
 
 class Target(NamedTuple):
@@ -32,7 +32,7 @@ class Target(NamedTuple):
     assay: str = ""
     treatment: str = ""
     category: str = ""
-    unit: str = _PEAK_UNIT
+    unit: str = "peak"
 
 
 def target_stem(path: str | Path) -> str:
@@ -132,7 +132,7 @@ def read_target_table(path: str | Path) -> dict[str, dict[str, str]]:
         row = dict(zip(header, fields, strict=True))
         if not row[which] or row[which] in rows:
             raise InputError(f"{path}:{number}: each line names its own file. Received: {row[which]!r}.")
-        rows[row[which]] = {k: v for k, v in row.items() if k in COLUMNS}
+        rows[row[which]] = {k: v for k, v in row.items() if k in TARGET_COLUMNS}
     if not rows:
         raise InputError(f"The target table {path} has a header and no target.")
     return rows
@@ -176,10 +176,9 @@ def read_peaks(
         (c for t in tables for c in np.unique(t.chrom.astype(str))), genome.names, alias, what="peaks"
     )
     notes = names.report.splitlines()
-    lengths = [genome.lengths[n] for n in genome.names]
     kept, parts, counts, few, dropped = [], [], [], [], Counter()
     for target, table in zip(targets, tables, strict=True):
-        placed = place(table, names, genome.names, lengths, clip)
+        placed = place(table, names, genome.names, genome.sizes, clip)
         dropped.update(unknown=placed.unknown, clipped=placed.clipped, outside=placed.outside)
         n = len(placed.contig_ids)
         if n < min_peaks:
@@ -221,7 +220,7 @@ def _list_files(peaks: Sequence[str | Path], notes: list[str]) -> list[Path]:
         if len(taken) < len(found):
             others = [p.name for p in found if p not in set(taken)]
             notes.append(
-                f"peaks: {len(others)} other files in {given} are not peaks: {', '.join(others[:5])}"
+                f"peaks: {len(others)} other files in {given} are not peaks: {few(others)}"
             )
         files += taken
     return list(dict.fromkeys(files))

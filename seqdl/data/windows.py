@@ -9,9 +9,10 @@ import numpy as np
 
 from seqdl.data import negatives as neg
 from seqdl.data.bins import Peaks, Tiling, tile
-from seqdl.data.regions import Regions, contained, covered, overlapping, unknown_bases
+from seqdl.data.dataset_file import SPLITS
+from seqdl.data.regions import Regions, contained, covered, overlapping
 from seqdl.data.split_regions import split_by_regions
-from seqdl.data.splits import SPLITS, Split, as_list, split_at_random, split_by_chromosome, split_by_folds
+from seqdl.data.splits import Split, as_list, split_at_random, split_by_chromosome, split_by_folds
 from seqdl.data.targets import Target
 from seqdl.encoding import gc_content
 from seqdl.errors import InputError
@@ -80,19 +81,20 @@ def lay_grid(genome, window: int, bin: int, offset: int = 0) -> Grid:
             "bin lies in its middle. "
             f"Received: window {window}, bin {bin}."
         )
-    lengths = np.array([genome.lengths[n] for n in genome.names], np.int64)
-    tiling = tile(lengths, bin, offset)
+    tiling = tile(genome.sizes, bin, offset)
     starts = tiling.starts - (window - bin) // 2
-    last = np.minimum(starts + window, lengths[tiling.contig_ids])
+    last = np.minimum(starts + window, genome.sizes[tiling.contig_ids])
     return Grid(genome, tiling, window, starts, np.maximum(starts, 0), last)
 
 
-def known_windows(grid: Grid, max_n: float, notes: list[str]) -> np.ndarray:
+def known_windows(grid: Grid, unknown: Regions, max_n: float, notes: list[str]) -> np.ndarray:
     """Mark bins that hold no N and whose window holds no more than a share of it.
 
     Parameters
     ----------
     grid : Grid
+    unknown : Regions
+        The genome's runs of N, of `seqdl.data.regions.unknown_bases`.
     max_n : float
         Share of N in a window, 0 to 1; what lies past the contig's end is N.
     notes : list of str
@@ -109,7 +111,6 @@ def known_windows(grid: Grid, max_n: float, notes: list[str]) -> np.ndarray:
     """
     if not 0 <= max_n <= 1:
         raise InputError(f"`max_n` is a share, 0 to 1. Received: {max_n}.")
-    unknown = unknown_bases(grid.genome)
     bins = grid.tiling.starts
     clean = ~overlapping(unknown, grid.ids, bins, bins + grid.tiling.bin)
     outside = grid.window - (grid.last - grid.first)

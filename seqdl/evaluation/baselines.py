@@ -13,12 +13,14 @@ import numpy as np
 from seqdl.encoding import N
 from seqdl.errors import InputError
 from seqdl.evaluation.logistic import fit_logistic
-from seqdl.files import suggest
+from seqdl.evaluation.metrics import finite_or_none
 from seqdl.progress import say
+from seqdl.words import suggest
 
 # Windows turned into features at a time: 2048 windows of 1,000 bp are 16 MB of int64 k-mer numbers.
 _ROWS = 2048
 MAX_K = 8
+BASELINES = ("gc_length", "kmer")
 
 
 class Baseline(NamedTuple):
@@ -154,9 +156,16 @@ def _squares(features: np.ndarray) -> np.ndarray:
     return np.concatenate([features, centred[:, first] * centred[:, second]], axis=1)
 
 
-def baseline_names() -> tuple[str, ...]:
-    """List the baselines that `fit_baseline` knows."""
-    return ("gc_length", "kmer")
+def check_baseline(name: str) -> None:
+    """Refuse a name that `fit_baseline` does not know.
+
+    Raises
+    ------
+    InputError
+        That names the nearest one.
+    """
+    if name not in BASELINES:
+        raise InputError(f"No baseline is called {name!r}.{suggest(name, BASELINES)} Known: {', '.join(BASELINES)}.")
 
 
 def fit_baseline(
@@ -202,11 +211,7 @@ def fit_baseline(
     InputError
         Unknown name, or parameters out of range.
     """
-    if name not in baseline_names():
-        raise InputError(
-            f"No baseline is called {name!r}.{suggest(name, baseline_names())} "
-            f"Known: {', '.join(baseline_names())}."
-        )
+    check_baseline(name)
     width = kmer_window if dataset.kind == "genome" else None
     if name == "gc_length":
         label = "GC and length"
@@ -242,7 +247,7 @@ def fit_baseline(
         "train_windows": len(train),
         "train_windows_available": int((np.asarray(dataset.split) == 0).sum()),
         "penalty": model.penalty,
-        "validation_log_loss": {f"{penalty:g}": _or_none(loss) for penalty, loss in model.path},
+        "validation_log_loss": {f"{penalty:g}": finite_or_none(loss) for penalty, loss in model.path},
     }
     if name == "kmer":
         details |= {"kmer_length": kmer_length, "kmer_window": min(width or dataset.window, dataset.window)}
@@ -284,7 +289,3 @@ def training_windows(dataset, max_windows: int | None, seed: int) -> tuple[np.nd
             "Evaluate without baselines (baselines=(), --baselines none), or with the dataset that has them."
         )
     return found[0], found[1]
-
-
-def _or_none(value: float) -> float | None:
-    return None if not np.isfinite(value) else float(value)

@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from seqdl.data.dataset import Dataset
 from seqdl.errors import InputError
-from seqdl.evaluation.baselines import baseline_names, fit_baseline, training_windows
+from seqdl.evaluation.baselines import check_baseline, fit_baseline, training_windows
 from seqdl.evaluation.metrics import bootstrap_weights, genomic_blocks
 from seqdl.evaluation.summary import (
-    calibration_table, compare, group_targets, model_summary, score_model, target_table,
+    calibration_table,
+    compare,
+    group_targets,
+    model_summary,
+    score_model,
+    target_table,
 )  # fmt: skip
-from seqdl.files import suggest
 from seqdl.progress import progress_bar
+from seqdl.training.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from seqdl.data.dataset import Dataset
-    from seqdl.training.run import Run
 
 FORMAT, VERSION = "seqdl-metrics", 1
 _ROWS = 4096
@@ -102,8 +105,8 @@ def evaluate(
     seed : int
         Of the bootstrap, and of the draw of the baselines' windows.
     out : path, optional
-        Folder to write to. By default the run's own for the test split, its subfolder ``evaluation_<split>``
-        for another, so that the test numbers are not overwritten.
+        Folder to write to. By default the run's own for the test split, whose card then tells the medians as
+        well, and its subfolder ``evaluation_<split>`` for another, so that the test numbers are not overwritten.
     genome : path, optional
         The genome's place, if it has moved since the dataset was built.
     allow_genome_mismatch : bool
@@ -126,7 +129,7 @@ def evaluate(
     0.25
     """
     baselines = _check(baselines, bootstrap, confidence, min_positives, block, baseline_windows, seed)
-    run, data = _open(run, data, genome)
+    run, data = Run.open(run), Dataset.open(data, genome=genome)
     check_match(run, data, allow_genome_mismatch)
     indices = data.indices(split)
     labels = data.labels(indices)
@@ -141,7 +144,7 @@ def evaluate(
     blocks, weights = _resampling(data, indices, block, bootstrap, seed, notes)
 
     predicted = [
-        ("network", _network_label(run), _predict(run, data, indices, batch_size, strand_average), {})
+        ("network", run.label, _predict(run, data, indices, batch_size, strand_average), {})
     ]
     for name in baselines:
         train, valid = training_windows(data, baseline_windows, seed)
@@ -180,7 +183,12 @@ def evaluate(
         "comparisons": [entry for m in models[1:] for entry in compare(models[0], m, groups, confidence)],
         "notes": notes + _dataset_notes(run, data),
     }
-    return _write(_folder(run, split, out), metrics, models, labels, indices, data, groups, confidence)
+    found = _write(_folder(run, split, out), metrics, models, labels, indices, data, groups, confidence)
+    if split == "test" and out is None:
+        ours = {key: metrics["models"][0][key] for key in ("median_auroc", "median_auprc")}
+        ours |= {key: metrics[key] for key in ("targets_scored", "n_windows")}
+        run.update_card(metrics={**run.card.get("metrics", {}), "test": ours})
+    return found
 
 
 def check_match(run: Run, data: Dataset, allow_genome_mismatch: bool = False) -> None:
@@ -228,11 +236,7 @@ def check_match(run: Run, data: Dataset, allow_genome_mismatch: bool = False) ->
 def _check(baselines, bootstrap, confidence, min_positives, block, baseline_windows, seed) -> tuple[str, ...]:
     baselines = (baselines,) if isinstance(baselines, str) else tuple(dict.fromkeys(baselines))
     for name in baselines:
-        if name not in baseline_names():
-            raise InputError(
-                f"No baseline is called {name!r}.{suggest(name, baseline_names())} "
-                f"Known: {', '.join(baseline_names())}."
-            )
+        check_baseline(name)
     if bootstrap < 0:
         raise InputError(f"`bootstrap` must be 0 or a number of resamples. Received: {bootstrap}.")
     if not 0 < confidence < 1:
@@ -246,17 +250,6 @@ def _check(baselines, bootstrap, confidence, min_positives, block, baseline_wind
     if seed < 0:
         raise InputError(f"`seed` must be 0 or a positive whole number. Received: {seed}.")
     return baselines
-
-
-def _open(run, data, genome):
-    from seqdl.data.dataset import Dataset
-    from seqdl.training.run import Run
-
-    if isinstance(run, (str, Path)):
-        run = Run.open(run)
-    if isinstance(data, (str, Path)):
-        data = Dataset.open(data, genome=genome)
-    return run, data
 
 
 def _resampling(data, indices, block, bootstrap, seed, notes) -> tuple[np.ndarray, np.ndarray]:
@@ -294,12 +287,6 @@ def _predict(run, data, indices, batch_size, strand_average) -> np.ndarray:
             values[first : first + len(part)] = predictor.probabilities(data.codes(part))
             progress.advance(len(part))
     return values
-
-
-def _network_label(run) -> str:
-    model = run.card.get("model") or {}
-    words = [str(model[key]) for key in ("name", "preset") if model.get(key)]
-    return " ".join(words) or "network"
 
 
 def _dataset_notes(run, data) -> list[str]:

@@ -1,10 +1,10 @@
 """Logistic regression of many targets at once, on features too many for one scikit-learn fit a target.
 
 The model and the objective are scikit-learn's ``LogisticRegression`` (L2 penalty, free intercept,
-standardised features), and the tests hold the two to the same coefficients. Fitting 189 targets on 2,080
-6-mer features one by one takes scikit-learn the better part of an hour; here all targets share each pass over
-the features (one matrix product) and SciPy's L-BFGS works in coordinates in which the problem is almost a
-sphere, so that about ten passes suffice.
+standardised features), and the tests hold the two to the same coefficients. One fit a target would go over
+thousands of k-mer features again for each; here all targets share each pass over the features (one matrix
+product), and SciPy's L-BFGS works in coordinates in which the problem is almost a sphere, so that few passes
+suffice.
 """
 
 from __future__ import annotations

@@ -266,3 +266,8 @@ def nan_quantile(values: np.ndarray, probability: float) -> np.ndarray:
     empty = np.isnan(values).all(axis=0) if len(values) else np.ones(values.shape[1:], bool)
     filled = np.where(empty, 0.0, values) if len(values) else np.zeros((1, *values.shape[1:]))
     return np.where(empty, np.nan, np.nanquantile(filled, probability, axis=0))
+
+
+def finite_or_none(value: float) -> float | None:
+    """Return a number fit for JSON: None where it is nan or infinite."""
+    return float(value) if np.isfinite(value) else None

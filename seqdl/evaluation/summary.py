@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqdl.evaluation.calibration import calibration_error, reliability
-from seqdl.evaluation.metrics import RankMetrics, bootstrap_metrics, nan_quantile, rank_metrics
+from seqdl.evaluation.metrics import RankMetrics, bootstrap_metrics, finite_or_none, nan_quantile, rank_metrics
 
 
 class Scored(NamedTuple):
@@ -204,7 +204,7 @@ def model_summary(model: Scored, labels: np.ndarray, groups: Groups, categories,
                 "n_targets": int(members.sum())
             }
     summary["ece"] = reliability(labels, model.probabilities).error
-    summary["ece_macro"] = _number(model.calibration_error.mean())
+    summary["ece_macro"] = finite_or_none(model.calibration_error.mean())
     return summary | {"details": model.details}
 
 
@@ -242,7 +242,7 @@ def compare(network: Scored, other: Scored, groups: Groups, confidence: float) -
             low, high = _interval(our_draws - their_draws, confidence)
             entry["clearly_better"], entry["clearly_worse"] = int((low > 0).sum()), int((high < 0).sum())
             draws = _median_draws(our_draws) - _median_draws(their_draws)
-            entry["median_difference"] = _number(np.median(ours) - np.median(theirs))
+            entry["median_difference"] = finite_or_none(np.median(ours) - np.median(theirs))
             entry["median_difference_ci"] = _pair(draws, confidence)
             entry["p"] = _two_sided(draws)
         found.append(entry)
@@ -284,7 +284,7 @@ def _medians(model: Scored, members: np.ndarray, confidence: float) -> dict:
     out = {}
     for metric in ("auroc", "auprc"):
         point = getattr(model.point, metric)[members]
-        out[f"median_{metric}"] = _number(np.median(point)) if len(point) else None
+        out[f"median_{metric}"] = finite_or_none(np.median(point)) if len(point) else None
         out[f"median_{metric}_ci"] = _pair(
             _median_draws(getattr(model.replicates, metric)[:, members]), confidence
         )
@@ -314,7 +314,3 @@ def _two_sided(draws: np.ndarray) -> float | None:
         return None
     tail = min((draws <= 0).sum(), (draws >= 0).sum())
     return float(min(1.0, 2 * (tail + 1) / (len(draws) + 1)))
-
-
-def _number(value) -> float | None:
-    return float(value) if np.isfinite(value) else None

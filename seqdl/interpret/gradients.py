@@ -13,7 +13,8 @@ import numpy as np
 
 from seqdl.encoding import one_hot, reverse_complement, reverse_complement_one_hot
 from seqdl.errors import InputError
-from seqdl.files import suggest
+from seqdl.prediction.predictor import in_precision, require_finite
+from seqdl.words import few, suggest
 
 METHODS = ("saliency", "grad_x_input", "integrated_gradients")
 
@@ -70,8 +71,6 @@ def logit_model(model, layer: str | None = None):
         If no logits can be told apart from probabilities.
     """
     import keras
-
-    from seqdl.prediction.predictor import in_precision
 
     model = in_precision(model, "float32")  # a network trained in bfloat16 is explained in full precision
     names = [item.name for item in model.layers]
@@ -166,11 +165,7 @@ def attribute_codes(
             turned = (reverse_complement_one_hot(other[0]), *other[1:])
             result = tuple((a + b) / 2 for a, b in zip(result, turned, strict=True))
         values[rows], logits[rows], base[rows] = (part[: rows.size] for part in result)
-    if not (np.isfinite(values).all() and np.isfinite(logits).all()):
-        raise InputError(
-            "The network returned numbers that are not finite (NaN or infinity): did its training diverge, or are its "
-            "weights damaged?"
-        )
+    require_finite(values, logits)
     delta = None
     if method == "integrated_gradients":
         delta = values.sum(axis=(1, 2)) - (logits - base)
@@ -258,7 +253,7 @@ def attribute(
 
     if out is not None:
         check_suffix(out)
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.open(run)
     index = target_index(run, target)
     codes, regions = read_windows(
         run, genome=genome, bed=bed, fasta=fasta, codes=codes, alias=alias,
@@ -297,13 +292,12 @@ def target_index(run, target: str | int | None) -> int:
     if target is None:
         if len(names) == 1:
             return 0
-        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-        raise InputError(f"The run predicts {len(names)} targets ({shown}): name one with `target` (--target).")
+        raise InputError(f"The run predicts {len(names)} targets ({few(names, 5)}): name one with `target` (--target).")
     if isinstance(target, str) and target in names:
         return names.index(target)
-    if isinstance(target, (int, np.integer)) or (isinstance(target, str) and target.isdigit()):
-        if 0 <= int(target) < len(names):
-            return int(target)
+    numbered = isinstance(target, (int, np.integer)) or (isinstance(target, str) and target.isdigit())
+    if numbered and 0 <= int(target) < len(names):
+        return int(target)
     raise InputError(
         f"The run has no target {target!r}.{suggest(str(target), names)} "
         f"It predicts {len(names)}: `seqdl report` lists them."

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seqdl.errors import InputError
-from seqdl.files import read_lines, suggest
+from seqdl.files import read_lines
+from seqdl.words import few, suggest
 
 EXACT = "same name"
 ALIAS = "alias table"
@@ -18,7 +19,6 @@ ROMAN = "roman numerals"
 
 _PREFIX = re.compile(r"^chr", re.IGNORECASE)
 _MITOCHONDRIAL = {"m", "mt", "mito", "mtdna"}
-_SHOWN = 6
 
 
 class Reconciliation(NamedTuple):
@@ -97,7 +97,7 @@ def reconcile(
             if table[name] not in known:
                 raise InputError(
                     f"The alias {name} → {table[name]} leads to no contig of the genome "
-                    f"({_show(genome_names)}).{suggest(table[name], genome_names)}"
+                    f"({few(genome_names)}).{suggest(table[name], genome_names)}"
                 )
         elif name in known:
             found, rule = [name], EXACT
@@ -114,8 +114,8 @@ def reconcile(
             unmatched.append(name)
     if names and not mapping and not allow_none:
         raise InputError(
-            f"{what}: none of its contig names is in the genome. Found: {_show(names)}; the genome has: "
-            f"{_show(genome_names)}. Is this the right assembly? Otherwise give an alias table "
+            f"{what}: none of its contig names is in the genome. Found: {few(names)}; the genome has: "
+            f"{few(genome_names)}. Is this the right assembly? Otherwise give an alias table "
             "(--alias names.tsv, "
             f"lines of from<TAB>to)."
         )
@@ -205,10 +205,6 @@ def _report(what: str, mapping: dict[str, str], rules: dict[str, str], unmatched
         sources.setdefault(target, []).append(name)
     lines += [f"{what}: {' and '.join(s)} are all read as {t}" for t, s in sources.items() if len(s) > 1]
     if unmatched:
-        lines.append(f"{what}: not in the genome: {_show(unmatched)}")
+        lines.append(f"{what}: not in the genome: {few(unmatched)}")
     return "\n".join(lines)
 
-
-def _show(names: Iterable[str]) -> str:
-    names = list(names)
-    return ", ".join(names[:_SHOWN]) + (f", … ({len(names)} names)" if len(names) > _SHOWN else "")

@@ -24,6 +24,7 @@ from seqdl.encoding import CODE_TO_LETTER, ILLEGAL, LETTER_TO_CODE
 from seqdl.errors import InputError, MissingDependencyError
 from seqdl.files import atomic_path, cache_dir, is_gzip, require_file, sha256
 from seqdl.progress import progress_bar, say
+from seqdl.words import few
 
 FORMAT, VERSION = "seqdl-codes", 1
 SUFFIX = ".seqdl.h5"
@@ -82,7 +83,12 @@ def open_codes(path: str | Path, cache: str | Path | None = None) -> CodeStore:
         found = _read(store, path)
         if found is not None:
             return found
-    target = next(p for p in _places(path, cache) if _writable(p.parent))
+    target = next((p for p in _places(path, cache) if _writable(p.parent)), None)
+    if target is None:
+        raise InputError(
+            f"There is no place to keep the bases of {path.name}: its folder and the cache folder are read-only. "
+            f"Set SEQDL_CACHE to a folder that can be written."
+        )
     _build(path, target)
     return _read(target, path)
 
@@ -218,7 +224,7 @@ def _fasta(path: Path, scratch: Path) -> tuple[Iterator[tuple[str, bytes]], dict
     lengths = {name: len(fasta[name]) for name in fasta.keys()}
     empty = [name for name, n in lengths.items() if n == 0]
     if empty:
-        raise InputError(f"The FASTA {path} has contigs without sequence: {', '.join(empty[:5])}.")
+        raise InputError(f"The FASTA {path} has contigs without sequence: {few(empty)}.")
     return ((name, fasta[name][:].encode("ascii", "replace")) for name in lengths), lengths
 
 

@@ -113,12 +113,7 @@ def _open(path: Path) -> Iterator[tuple[object, _Unpacked | None]]:
     try:
         try:
             file = pysam.VariantFile(unpacked.handle if unpacked else str(path))
-        except (
-            OSError,
-            ValueError,
-            NotImplementedError,
-            TypeError,
-        ) as error:  # pysam names a pipe with a TypeError
+        except (OSError, ValueError, NotImplementedError, TypeError) as error:  # pysam names a pipe with a TypeError
             raise _unreadable(path, error, unpacked) from error
         try:
             yield file, unpacked
@@ -169,8 +164,9 @@ def _records(path: Path, file: object, unpacked: _Unpacked | None) -> Iterator[o
     """Yield pysam records; name the last good one when the file breaks off."""
     number, last = 0, None
     try:
-        for number, last in enumerate(file, 1):
-            yield last
+        for record in file:
+            number, last = number + 1, record
+            yield record
     except (OSError, ValueError) as error:
         raise _broken(path, number, last, unpacked.close() if unpacked else None, error) from error
     damage = unpacked.close() if unpacked else None
@@ -245,7 +241,6 @@ def read_vcf(path: str | Path, chunk_records: int = 1024, keep_lines: bool = Fal
     with _open(path) as (file, unpacked):
         rows: list[tuple[int, str, int, str, str, str]] = []
         lines: list[str] = []
-        number = -1
         for number, record in enumerate(_records(path, file, unpacked)):
             chrom, pos, name, ref = record.chrom, record.pos, record.id or ".", record.ref or "."
             for alt in record.alts or NO_ALT:

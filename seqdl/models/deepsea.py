@@ -127,7 +127,7 @@ class DeepSEAConfig:
 
 # Keras's .99 lets BatchNorm's running statistics trail the weights by hundreds of steps: with a high
 # learning rate the validation loss then measures that delay and not the network.
-NORM_MOMENTUM = 0.9
+NORM_MOMENTUM = 0.95
 
 CONFIGS = {
     "published": DeepSEAConfig(),

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from seqdl.errors import InputError
-from seqdl.files import suggest
+from seqdl.words import suggest
 
 if TYPE_CHECKING:
     import keras

@@ -9,17 +9,15 @@ from seqdl.plot.style import GREY, INK, MODEL_LABELS, MODEL_LINES, VERMILION, co
 _ORDER = ("network", "kmer", "gc_length")
 
 
-def plot_category_curves(curves, *, categories=None, top: int = 4, stamp: str = ""):
+def plot_category_curves(curves, *, top: int = 4, stamp: str = ""):
     """Draw median ROC and precision-recall curves: one above the other in a column a category, or side by side.
 
     Parameters
     ----------
     curves : pandas.DataFrame
         ``curves.tsv``: columns model, category, curve, x, y, n_targets, base_rate.
-    categories : sequence of str, optional
-        Which, in this order; by default "all" and then those with most targets.
     top : int
-        At most this many columns.
+        At most this many columns: "all", then the categories with most targets.
     stamp : str
         Warning to print across the top, such as "RANDOM SPLIT: leaks".
 
@@ -27,11 +25,9 @@ def plot_category_curves(curves, *, categories=None, top: int = 4, stamp: str = 
     -------
     matplotlib.figure.Figure
     """
-    if categories is None:
-        sizes = curves.drop_duplicates("category").set_index("category")["n_targets"]
-        sizes = sizes.sort_values(ascending=False, kind="stable")
-        categories = ["all", *(name for name in sizes.index if name != "all")]
-    categories = list(categories)[:top]
+    sizes = curves.drop_duplicates("category").set_index("category")["n_targets"]
+    sizes = sizes.sort_values(ascending=False, kind="stable")
+    categories = ["all", *(name for name in sizes.index if name != "all")][:top]
     models = _models(curves)
     with style():
         if len(categories) == 1:
@@ -64,16 +60,16 @@ def plot_category_curves(curves, *, categories=None, top: int = 4, stamp: str = 
     return figure
 
 
-def plot_calibration(calibration, *, binning: str | None = None, stamp: str = ""):
-    """Draw predicted probability against the observed share, with the number of predictions below.
+def plot_calibration(calibration, *, stamp: str = ""):
+    """Draw predicted probability against the observed share, in two pictures.
+
+    Bins of equal width on straight axes show the rare high predictions; bins of equal numbers on logarithmic
+    axes show where nearly all predictions lie.
 
     Parameters
     ----------
     calibration : pandas.DataFrame
         ``calibration.tsv``: columns model, bin_lo, bin_hi, n, mean_predicted, observed and binning.
-    binning : {"uniform", "quantile"}, optional
-        Which bins; by default both pictures side by side: equal widths on straight axes, which show the rare
-        high predictions, and equal numbers on logarithmic axes, which show where nearly all predictions lie.
     stamp : str
         Warning to print across the top.
 
@@ -81,11 +77,7 @@ def plot_calibration(calibration, *, binning: str | None = None, stamp: str = ""
     -------
     matplotlib.figure.Figure
     """
-    if "binning" not in calibration:
-        calibration = calibration.assign(binning="uniform")
-    panels = (
-        [binning] if binning else [b for b in ("uniform", "quantile") if (calibration["binning"] == b).any()]
-    )
+    panels = [b for b in ("uniform", "quantile") if (calibration["binning"] == b).any()]
     models = _models(calibration)
     with style():
         figure, axes = new_figure(3.7 * len(panels), 3.5, 1, len(panels))

@@ -12,7 +12,7 @@ import io
 from contextlib import contextmanager
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
-PURPLE, SKY, YELLOW, GREY, INK = "#CC79A7", "#56B4E9", "#F0E442", "#7A7F87", "#22303C"
+PURPLE, SKY, GREY, INK = "#CC79A7", "#56B4E9", "#7A7F87", "#22303C"
 
 PALETTE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY)
 """Colours for categories, in the order in which to use them."""

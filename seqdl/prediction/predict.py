@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from seqdl.errors import InputError
-from seqdl.files import suggest
 from seqdl.genome import Genome
-from seqdl.prediction.predictor import Predictor, sigmoid
+from seqdl.prediction.predictor import Predictor
 from seqdl.prediction.sources import region_windows, sequence_windows
-from seqdl.prediction.writers import FORMAT, VERSION, check_suffix, open_writer, read_predictions
+from seqdl.prediction.writers import FORMAT, VERSION, check_suffix, open_writer
 from seqdl.progress import progress_bar
+from seqdl.training.run import Run
 from seqdl.version import __version__
+from seqdl.words import suggest
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from seqdl.training.run import Run
 
 # Windows held in memory at a time, about: enough to keep the device busy, whatever the file's size.
 _ROWS = 2048
@@ -129,10 +128,7 @@ def predict(
         raise InputError("Sequences of a FASTA file need no genome: leave `genome` out, or give `bed`.")
     if out is not None:
         check_suffix(out)
-    if not hasattr(run, "card"):
-        from seqdl.training.run import Run
-
-        run = Run.open(run)
+    run = Run.open(run)
     names = list(run.target_names)
     columns = _choose(names, targets)
     rows = batch_size * max(1, _ROWS // max(batch_size, 1))
@@ -190,13 +186,12 @@ def _collect(results) -> tuple[pd.DataFrame, np.ndarray]:
 
 def _about(run: Run, predictor: Predictor, genome: Genome | None, source, rule: str, logits: bool) -> dict:
     """Say in the file what its numbers are; only names of files, since folders are nobody's business."""
-    model = run.card.get("model", {})
     about = {
         "format": FORMAT,
         "version": VERSION,
         "seqdl": __version__,
-        "run": Path(run.path).name if run.path else "",
-        "model": " ".join(str(model[key]) for key in ("name", "preset") if model.get(key)),
+        "run": run.path.name,
+        "model": run.label,
         "input": Path(source).name,
     }
     if genome is not None:

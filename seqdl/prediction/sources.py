@@ -11,6 +11,7 @@ import numpy as np
 from seqdl.encoding import N
 from seqdl.errors import InputError
 from seqdl.genome import Genome
+from seqdl.words import few
 
 OK, OUT_OF_RANGE, N_IN_WINDOW = ".", "OUT_OF_RANGE", "N_IN_WINDOW"
 LENGTH_RULES = ("error", "centre", "tile")
@@ -114,14 +115,12 @@ def region_windows(
         first = int(np.argmax(table.chrom == names.unmatched[0]))
         raise InputError(
             f"{table.where(first)}: the contig {names.unmatched[0]!r} is not in the genome {genome.name} "
-            f"({', '.join(genome.names[:5])}, …); nor are {len(names.unmatched) - 1} other names of this "
-            "file. "
+            f"({few(genome.names)}); nor are {len(names.unmatched) - 1} other names of this file. "
             f"Give an alias table (--alias names.tsv), or take these regions out."
         )
     if names.report:
         say(names.report)
-    lengths = np.array([genome.lengths[n] for n in genome.names], np.int64)
-    placed = place(table, names, genome.names, lengths, clip=clip)
+    placed = place(table, names, genome.names, genome.sizes, clip=clip)
     if placed.clipped or placed.outside:
         say(
             f"{Path(bed).name}: {placed.clipped:,} regions cut at a contig's end, {placed.outside:,} "
@@ -135,7 +134,7 @@ def region_windows(
         for at in range(0, len(starts), rows):
             cut = slice(at, at + rows)
             codes = genome.gather(ids[cut], starts[cut], window)
-            outside = (starts[cut] < 0) | (starts[cut] + window > lengths[ids[cut]])
+            outside = (starts[cut] < 0) | (starts[cut] + window > genome.sizes[ids[cut]])
             yield Part(
                 {
                     "chrom": spelled[cut], "start": table.start[cut], "end": table.end[cut],

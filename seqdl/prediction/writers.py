@@ -1,6 +1,6 @@
 """Prediction files: TSV, HDF5 or Parquet by the suffix, written part by part, readable again.
 
-TSV (``.tsv``, ``.tsv.gz``): lines ``##key=value`` say what was run on what; one header line that
+TSV (``.tsv``, ``.tsv.gz`` as bgzip): lines ``##key=value`` say what was run on what; one header line that
 begins with ``#``; then one row a window: the window's columns, then one column a target.
 HDF5 (``.h5``): data sets ``values`` (n, targets) float32, ``targets`` and ``columns/<name>``; the
 keys are attributes of the root, ``format`` "seqdl-predictions", ``version`` 1.
@@ -9,7 +9,6 @@ Parquet (``.parquet``): the same table; the keys are metadata of the schema unde
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +17,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
-from seqdl.errors import InputError, MissingDependencyError
+from seqdl.errors import InputError
 from seqdl.files import atomic_path, full_suffix, read_lines, require_file
+from seqdl.io.bgzip import open_bytes
+from seqdl.io.parquet import require_pyarrow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,12 +74,7 @@ def check_suffix(path: str | Path) -> str:
             f"The output's suffix decides the format: {', '.join(SUFFIXES)}. Received: {Path(path).name}."
         )
     if suffix == ".parquet":
-        try:
-            import pyarrow  # noqa: F401
-        except ImportError:
-            raise MissingDependencyError(
-                "Writing Parquet needs pyarrow: pip install 'seqdl[parquet]'"
-            ) from None
+        require_pyarrow()
     return ".h5" if suffix == ".hdf5" else suffix
 
 
@@ -115,10 +111,7 @@ def open_writer(path: str | Path, targets: list[str], about: dict) -> Iterator[W
 
 class _Text:
     def __init__(self, path: Path, targets: list[str], about: dict) -> None:
-        # mtime 0 and no name inside: the same predictions give the same bytes.
-        self._raw = open(path, "wb")
-        packed = path.suffix == ".gz"
-        self._file = gzip.GzipFile("", "wb", 4, self._raw, mtime=0) if packed else self._raw
+        self._file = open_bytes(path)
         self._targets = targets
         self._began = False
         for key, value in about.items():
@@ -135,9 +128,7 @@ class _Text:
         self._file.write("".join(pattern % (*head, *numbers) for head, numbers in rows).encode())
 
     def close(self) -> None:
-        if self._file is not self._raw:
-            self._file.close()
-        self._raw.close()
+        self._file.close()
 
 
 class _HDF5:

@@ -6,7 +6,7 @@ import datetime
 from importlib.resources import files
 from pathlib import Path
 
-from seqdl.errors import InputError, MissingDependencyError
+from seqdl.errors import InputError
 from seqdl.files import write_text
 from seqdl.version import __version__
 
@@ -55,7 +55,7 @@ def report(run, out=None, data=None, genome=None, scores=None, top: int = 5) -> 
 
     if top < 0:
         raise InputError(f"`top` must not be negative. Received: {top}.")
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.open(run)
     target = Path(out) if out is not None else run.folder / "report.html"
     if target.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"A report is an HTML page: `out` must end in .html. Received: {str(target)!r}.")
@@ -87,16 +87,8 @@ def render(headline, sections) -> str:
     -------
     str
         HTML.
-
-    Raises
-    ------
-    MissingDependencyError
-        If jinja2 is not installed.
     """
-    try:
-        import jinja2
-    except ImportError:
-        raise MissingDependencyError("A report needs jinja2. Install it: pip install jinja2") from None
+    import jinja2
 
     folder = files("seqdl.reporting") / "page"
     read = {name: (folder / name).read_text(encoding="utf-8") for name in ("template.html", "style.css", "table.js")}

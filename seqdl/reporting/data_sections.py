@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqdl.data.dataset_file import SPLITS
 from seqdl.plot import curves
 from seqdl.plot.style import figure_uri
-from seqdl.progress import duration
 from seqdl.reporting.blocks import Cell, Missing, Picture, Section, Table, Text, count, listing
 from seqdl.reporting.inputs import Inputs
 from seqdl.reporting.overview import windows_of
-
-SPLITS = ("train", "valid", "test")
-SPLIT_NAMES = {"train": "training", "valid": "validation", "test": "test"}
+from seqdl.words import duration
 
 
 def dataset_section(found: Inputs) -> Section:
@@ -42,7 +40,7 @@ def dataset_section(found: Inputs) -> Section:
             "random": "at random over windows"}.get(str(split.get("kind")), "")  # fmt: skip
     reading = ""
     if total:
-        parts = ", ".join(f"{counts[part]:,} for {SPLIT_NAMES[part]}" for part in SPLITS)
+        parts = ", ".join(f"{counts[part]:,} for {curves.SPLIT_LABELS[part]}" for part in SPLITS)
         reading = f"{count(total, 'window')} of {found.card.get('window', 0):,} bases: {parts}"
         reading += f"; the split is {kind}." if kind else "."
     if positives is not None:
@@ -60,13 +58,8 @@ def dataset_section(found: Inputs) -> Section:
 
 
 def _positives(dataset) -> np.ndarray:
-    """Count positives per split and target, int64 (3, n_targets), a chunk of windows at a time."""
-    counts = np.zeros((3, dataset.n_targets), np.int64)
-    for row, part in enumerate(SPLITS):
-        indices = rows_of(dataset, part)
-        for start in range(0, len(indices), 65_536):
-            counts[row] += dataset.labels(indices[start : start + 65_536]).sum(axis=0, dtype=np.int64)
-    return counts
+    """Count positives per split and target, int64 (3, n_targets)."""
+    return np.stack([dataset.count_positives(rows_of(dataset, part)) for part in SPLITS])
 
 
 def rows_of(dataset, part: str) -> np.ndarray:
@@ -81,7 +74,7 @@ def _map(dataset) -> Picture:
     figure = curves.plot_contigs(names, ids, dataset.starts[placed], split, dataset.contigs.lengths)
     contigs = {part: [names[i] for i in np.unique(ids[split == code])] for code, part in enumerate(SPLITS)}
     alt = "Map of the contigs, coloured by split. " + " ".join(
-        f"{SPLIT_NAMES[part].capitalize()}: {listing(contigs[part]) or 'none'}." for part in SPLITS
+        f"{curves.SPLIT_LABELS[part].capitalize()}: {listing(contigs[part]) or 'none'}." for part in SPLITS
     )
     return Picture(figure_uri(figure), alt, "Where the windows lie. Grey: no window, or excluded.")
 
@@ -114,7 +107,7 @@ def _category_table(targets, positives: np.ndarray, counts: dict[str, int]) -> T
             share = 100 * of[row].mean() / max(counts[part], 1)
             cells.append(Cell(f"{middle:,.0f}  ({share:.2g} %)", middle))
         rows.append(cells)
-    columns = ("category", "targets", *(f"positives, {SPLIT_NAMES[part]}" for part in SPLITS))
+    columns = ("category", "targets", *(f"positives, {curves.SPLIT_LABELS[part]}" for part in SPLITS))
     return Table(columns, rows, "Positive windows per target: the median, and the mean share of the split's windows.",
                  numeric=(1, 2, 3, 4))  # fmt: skip
 

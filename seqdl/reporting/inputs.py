@@ -119,9 +119,6 @@ def _open_dataset(found: Inputs, data) -> None:
     if not data:
         found.reasons["dataset"] = "The card names no dataset."
         return
-    if not isinstance(data, (str, Path)):
-        found.dataset = data
-        return
     try:
         found.dataset = Dataset.open(data, genome=getattr(found.genome, "path", None))
     except (SeqdlError, OSError) as error:

@@ -155,6 +155,6 @@ def _windows(dataset) -> np.ndarray:
     if not len(indices):
         indices = np.arange(dataset.n)
     indices = indices[np.linspace(0, len(indices) - 1, min(len(indices), 8 * FILTER_WINDOWS)).astype(np.int64)]
-    carries = dataset.labels(indices).any(axis=1)
+    carries = dataset.labelled[indices]
     chosen = indices[carries] if carries.sum() >= FILTER_WINDOWS // 4 else indices
     return chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), FILTER_WINDOWS)).astype(np.int64)]

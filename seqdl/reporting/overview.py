@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqdl.models.registry import list_models
 from seqdl.plot.style import MODEL_LABELS
 from seqdl.reporting.blocks import Headline, Tile, count, listing, number
 from seqdl.reporting.inputs import Inputs
-
-CAPITALS = {"deepsea": "DeepSEA", "danq": "DanQ", "basset": "Basset", "basenji": "Basenji", "deepbind": "DeepBind"}
 
 
 def headline(found: Inputs) -> Headline:
@@ -24,7 +23,8 @@ def headline(found: Inputs) -> Headline:
     """
     card, metrics = found.card, found.metrics
     model, targets = card.get("model") or {}, card.get("targets") or []
-    name = CAPITALS.get(str(model.get("name", "")).lower(), str(model.get("name") or "network"))
+    titles = {entry.name: entry.title for entry in list_models()}
+    name = titles.get(model.get("name"), str(model.get("name") or "network"))
     preset = model.get("preset")
     genome = (card.get("genome") or {}).get("name")
     title = f"{name} on {count(len(targets), 'target')}" + (f" of {genome}" if genome else "")
@@ -179,10 +179,7 @@ def _size_tiles(card: dict) -> list[Tile]:
 
 def windows_of(split: dict, part: str) -> int:
     """Return how many windows a card's split summary gives for train, valid or test; 0 when it does not say."""
-    summary = split.get(part)
-    if isinstance(summary, dict):
-        summary = summary.get("n", summary.get("windows", summary.get("n_windows", 0)))
-    return int(summary) if isinstance(summary, (int, float)) else 0
+    return int((split.get(part) or {}).get("windows", 0))
 
 
 def _categories(targets: list[dict]) -> list[str]:
@@ -198,8 +195,7 @@ def _categories(targets: list[dict]) -> list[str]:
 
 def _test_place(found: Inputs) -> str:
     split = found.card.get("split") or {}
-    summary = split.get("test") if isinstance(split.get("test"), dict) else {}
-    contigs = summary.get("chroms") or summary.get("contigs") or []
+    contigs = (split.get("test") or {}).get("contigs") or []
     if contigs and not split.get("random"):
         return f"of {listing(contigs, 4)}, which it never saw"
     return "chosen at random" if split.get("random") else "kept apart from training"
@@ -211,5 +207,5 @@ def _interval(ci) -> str:
     return f" (95 % interval {ci[0]:.3f}–{ci[1]:.3f})"
 
 
-def _known(value, otherwise: float = -np.inf) -> float:
-    return otherwise if value is None or value != value else float(value)
+def _known(value) -> float:
+    return -np.inf if value is None or value != value else float(value)

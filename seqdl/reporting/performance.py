@@ -181,7 +181,7 @@ def calibration_section(found: Inputs) -> Section:
     error = (network or {}).get("ece")
     reading = "On the diagonal, of the windows predicted with 0.3 thirty in a hundred carry the target."
     table = found.calibration
-    mine = table[(table["model"] == "network") & (table.get("binning", "uniform") == "uniform")]
+    mine = table[(table["model"] == "network") & (table["binning"] == "uniform")]
     mine = mine.dropna(subset=["mean_predicted"])
     reading += read_calibration(mine)
     if error is not None:

@@ -43,9 +43,9 @@ def card_section(found: Inputs) -> Section:
     """
     card = found.card
     genome = card.get("genome") or {}
-    split, model, window = card.get("split") or {}, card.get("model") or {}, card.get("window", 0)
+    split, window = card.get("split") or {}, card.get("window", 0)
     facts = [
-        ("network", " ".join(str(model[key]) for key in ("name", "preset") if model.get(key))),
+        ("network", found.run.label),
         ("reads", f"{window:,} bases ({card.get('alphabet', 'ACGT')}; N is {card.get('n_policy', 'zeros')})"),
         ("predicts", f"{len(card.get('targets') or []):,} targets, for the middle {card.get('bin') or window:,} bases"),
         ("variant's place", f"first base at index {card.get('anchor')} of the window (0-based)"),

@@ -11,20 +11,17 @@ import keras
 import numpy as np
 
 from seqdl.data.pipeline import BatchSource
+from seqdl.errors import InputError
+from seqdl.evaluation.logistic import log_loss
 from seqdl.evaluation.metrics import rank_metrics
 from seqdl.files import write_text
-from seqdl.progress import duration, progress_bar, say
+from seqdl.progress import progress_bar, say
 from seqdl.training.checkpoint import save_state
 from seqdl.training.config import TrainingConfig
+from seqdl.words import duration
 
 # Targets with fewer positives in the validation split say little and swing much.
 MIN_POSITIVES = 10
-
-
-def binary_crossentropy(labels: np.ndarray, logits: np.ndarray) -> float:
-    """Average binary cross-entropy, nats, from logits; stable for any size of logit."""
-    z = logits.astype(np.float64)
-    return float(np.mean(np.logaddexp(0, z) - labels * z))
 
 
 class SeedByEpoch(keras.callbacks.Callback):
@@ -68,7 +65,10 @@ class Validate(keras.callbacks.Callback):
             logits.append(np.asarray(self.network.predict_on_batch(full))[: len(codes)])
             labels.append(y)
         logits, labels = np.concatenate(logits).astype(np.float32), np.concatenate(labels)
-        logs["val_loss"] = binary_crossentropy(labels, logits)
+        if not np.isfinite(logits).all():
+            logs["val_loss"] = logs["val_auroc"] = logs["val_auprc"] = np.nan  # `KeepBest` ends the training
+            return
+        logs["val_loss"] = log_loss(labels, logits)
         positives = labels.sum(axis=0)
         enough = positives >= min(MIN_POSITIVES, max(int(positives.max()), 1))
         metrics = rank_metrics(labels[:, enough], logits[:, enough])
@@ -97,8 +97,10 @@ class KeepBest(keras.callbacks.Callback):
         """Compare, keep, perhaps stop."""
         value = logs[self.monitor]
         sign = -1 if self.monitor.endswith("loss") else 1
-        if not np.isfinite(logs["loss"]):
-            say("The training loss is no longer a number; stopping. A lower --learning-rate helps.")
+        if not np.isfinite(logs["loss"]) or not np.isfinite(logs["val_loss"]):
+            if self.best_value is None and not np.isfinite(logs["val_loss"]):
+                raise InputError("The loss was not a number after the first epoch. Use a lower --learning-rate.")
+            say("The loss is no longer a number; stopping. A lower --learning-rate helps.")
             self.model.stop_training = True
         if self.best_value is None or (np.isfinite(value) and sign * value > sign * self.best_value):
             self.best_epoch, self.best_value, self.weights = epoch, float(value), self.model.get_weights()

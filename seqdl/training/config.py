@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from seqdl.errors import InputError
-from seqdl.files import require_file, suggest
+from seqdl.files import require_file
+from seqdl.words import suggest
 
 PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 OPTIMIZERS = ("adamw", "adam", "sgd", "rmsprop")
@@ -67,7 +68,7 @@ class TrainingConfig:
     epochs: int = 20
     batch_size: int = 128
     optimizer: str = "adamw"
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     schedule: str = "cosine"
     warmup: float = 0.05
     weight_decay: float = 0.02
@@ -76,7 +77,7 @@ class TrainingConfig:
     patience: int = 8
     monitor: str = "val_auprc"
     reverse_complement: bool = True
-    max_shift: int = 10
+    max_shift: int = 12
     epoch_windows: int | None = None
     strand_average: bool = True
     precision: str = "float32"

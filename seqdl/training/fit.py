@@ -11,9 +11,10 @@ import numpy as np
 from seqdl.data.dataset import Dataset
 from seqdl.errors import InputError, MissingDependencyError
 from seqdl.files import sha256, write_text
-from seqdl.progress import duration, say
+from seqdl.progress import say
 from seqdl.training.config import TrainingConfig
 from seqdl.training.run import CARD, CHECKPOINT, CONFIG, HISTORY, METRICS, MODEL, Run, make_card
+from seqdl.words import duration
 
 # What a run folder may hold: an --overwrite removes these and nothing else.
 _OWN_FILES = (MODEL, CARD, CONFIG, HISTORY, METRICS, CHECKPOINT)
@@ -62,7 +63,7 @@ def fit(
         If a choice is unknown or unusable, the folder holds another run, a split is empty, or no
         training window has a label.
     """
-    data = data if isinstance(data, Dataset) else Dataset.open(data, genome)
+    data = Dataset.open(data, genome)
     config = TrainingConfig.from_dict({**(config or TrainingConfig()).to_dict(), **choices})
     out = Path(out).expanduser()
     state = _begun(out, data, config, resume, overwrite)
@@ -138,9 +139,7 @@ def base_rates(data: Dataset) -> np.ndarray:
         If no training window has any label.
     """
     rows = data.indices("train")
-    counts = np.zeros(data.n_targets, np.int64)
-    for part in np.array_split(rows, max(1, len(rows) // 65536)):
-        counts += data.labels(part).sum(axis=0, dtype=np.int64)
+    counts = data.count_positives(rows)
     if not counts.any():
         raise InputError(
             f"No training window of {data.path} has a positive label, so there is nothing to learn. Do the peaks lie "
@@ -232,7 +231,7 @@ def _check_tensorboard(folder: Path) -> None:
 
 def _check_data(data: Dataset, config: TrainingConfig) -> None:
     """Refuse, before anything is written, what training would stumble over after minutes."""
-    if config.monitor != "val_loss" and not data.labels(data.indices("valid")).any():
+    if config.monitor != "val_loss" and not data.labelled[data.indices("valid")].any():
         raise InputError(
             f"No validation window of {data.path} has a positive label, so {config.monitor} does not exist. Validate on "
             f"other chromosomes, or judge epochs by --monitor val_loss."
@@ -303,6 +302,7 @@ def _finish(out: Path, data: Dataset, config: TrainingConfig, network, rows: lis
             "seconds": round(sum(row["seconds"] for row in rows), 1),
         },
         strand_average=config.strand_average,
+        metrics={"validation": {k: v for k, v in rows[keep.best_epoch].items() if k[:4] == "val_" and np.isfinite(v)}},
     )  # fmt: skip
     write_text(out / CARD, json.dumps(card, indent=1))
     save_model_file(model, out / MODEL, card)

@@ -13,12 +13,14 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from seqdl.data.dataset import SPLITS, TARGET_COLUMNS, Dataset
+from seqdl.data.dataset import Dataset
+from seqdl.data.dataset_file import SPLITS, TARGET_COLUMNS
 from seqdl.encoding import ALPHABET
 from seqdl.errors import InputError
-from seqdl.files import require_file, sha256, suggest, write_text
+from seqdl.files import require_file, sha256, write_text
 from seqdl.training.card import FORMAT, VERSION, check_card, check_same
 from seqdl.version import __version__
+from seqdl.words import few, suggest
 
 MODEL, CARD, CONFIG, HISTORY, METRICS = "model.keras", "card.json", "config.json", "history.csv", "metrics.json"
 CHECKPOINT = "checkpoint.h5"
@@ -36,7 +38,7 @@ def packages() -> dict[str, str]:
     return found
 
 
-def make_card(data: Dataset, model: dict, training: dict, strand_average: bool) -> dict:
+def make_card(data: Dataset, model: dict, training: dict, strand_average: bool, metrics: dict) -> dict:
     """Describe a trained model: everything that must hold for its numbers to mean something.
 
     Parameters
@@ -49,6 +51,8 @@ def make_card(data: Dataset, model: dict, training: dict, strand_average: bool) 
         The resolved configuration and how the training went.
     strand_average : bool
         Whether predictions are averaged over both strands.
+    metrics : dict
+        What the best epoch reached on the validation windows; `evaluate` adds the test windows'.
 
     Returns
     -------
@@ -89,10 +93,10 @@ def make_card(data: Dataset, model: dict, training: dict, strand_average: bool) 
         "strand_average": strand_average,
         "dataset": {
             "path": str(data.path.resolve()), "sha256": sha256(data.path), "windows": data.n,
-            "genome_path": data.provenance.get("genome_path", ""),
+            "genome_path": data.genome_path,
         },
         "training": training,
-        "metrics": {},
+        "metrics": metrics,
     }  # fmt: skip
 
 
@@ -131,18 +135,21 @@ class Run:
         self.path, self.card, self._model_file = path, card, model_file
 
     @classmethod
-    def open(cls, path: str | Path) -> Run:
+    def open(cls, path: Run | str | Path) -> Run:
         """Open a run folder, or a `model.keras` file that travels alone.
 
         Parameters
         ----------
-        path : path
+        path : path or Run
+            An open run is returned as it is.
 
         Raises
         ------
         InputError
             If it is no run, is unfinished, damaged, or of a newer version.
         """
+        if isinstance(path, Run):
+            return path
         path = Path(path).expanduser()
         if not path.exists():
             siblings = [p.name for p in path.parent.iterdir() if p.is_dir()] if path.parent.is_dir() else []
@@ -162,12 +169,18 @@ class Run:
         return cls(path, check_card(card, path), model_file)
 
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r}, {self.card['model']['name']}, {len(self.target_names)} targets)"
+        return f"Run({str(self.path)!r}, {self.label}, {len(self.target_names)} targets)"
 
     @property
     def folder(self) -> Path:
         """Where results of this run are written."""
         return self.path if self.path.is_dir() else self.path.parent
+
+    @property
+    def label(self) -> str:
+        """What the network is called: its model and preset."""
+        model = self.card["model"]
+        return " ".join(str(model[key]) for key in ("name", "preset") if model.get(key))
 
     @property
     def window(self) -> int:
@@ -260,7 +273,7 @@ class Run:
         if not shared:
             reason = (
                 f"The genome {genome.name} shares no contig name with the run's genome {self.card['genome']['name']}: "
-                f"{', '.join(genome.names[:3])}, … against {', '.join(list(known)[:3])}, …. {flag}"
+                f"{few(genome.names, 3)} against {few(known, 3)}. {flag}"
             )
         elif differ:
             first = differ[0]

@@ -15,11 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqdl.encoding import LETTER_TO_CODE
+from seqdl.encoding import ILLEGAL, LETTER_TO_CODE
 from seqdl.errors import InputError
 from seqdl.genome import Genome
 
-ILLEGAL = 255
 # Alleles are ACGT and N: an ambiguity code or U in a VCF is a sign of something else, and is reported.
 _ALLELE_TABLE = np.full(256, ILLEGAL, np.uint8)
 for _letter in b"ACGTNacgtn":

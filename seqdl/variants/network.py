@@ -5,14 +5,13 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from seqdl.errors import InputError
-from seqdl.files import suggest
 from seqdl.genome import Genome
 from seqdl.progress import say
+from seqdl.words import suggest
 
 
 @dataclass(frozen=True)
@@ -94,12 +93,10 @@ def open_network(
     from seqdl.prediction.predictor import Predictor
     from seqdl.training.run import Run
 
-    if isinstance(run, (str, Path)):
-        run = Run.open(run)
+    run = Run.open(run)
     found = run.check_genome(genome, allow_mismatch=allow_genome_mismatch)
     if genome.checksum != run.card["genome"]["checksum"]:
         say(found)
-    model = run.card["model"]
     return Network(
         logits=Predictor(run, batch_size, strand_average, precision).logits,
         window=int(run.window),
@@ -109,7 +106,7 @@ def open_network(
         target_labels=_labels(run.card["targets"]),
         strand_average=bool(run.strand_average if strand_average is None else strand_average),
         random_split=run.random_split,
-        label=" ".join(str(model[key]) for key in ("name", "preset") if model.get(key)),
+        label=run.label,
     )
 
 

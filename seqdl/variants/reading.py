@@ -107,7 +107,7 @@ def _read_tsv(path: Path) -> ScoreTable:
 
 
 def _read_parquet(path: Path) -> ScoreTable:
-    from seqdl.variants.table_writers import require_pyarrow
+    from seqdl.io.parquet import require_pyarrow
 
     parquet = require_pyarrow()
     try:

@@ -15,6 +15,7 @@ from seqdl.files import atomic_path, full_suffix
 from seqdl.genome import Genome
 from seqdl.io.chromosomes import reconcile
 from seqdl.io.vcf import VcfChunk, read_vcf, survey_vcf
+from seqdl.prediction.predictor import require_finite
 from seqdl.progress import Progress, progress_bar, say
 from seqdl.variants.alleles import check_anchor
 from seqdl.variants.network import Network, open_network, pick_targets
@@ -205,13 +206,10 @@ def _score(
         progress.advance(done - told)
         told = done
     progress.advance(n - told)
+    require_finite(logits)
     place = np.cumsum(first) - 1
     ref, alt = outputs_from_logits(logits[: first.sum()][place]), outputs_from_logits(logits[first.sum() :])
     values = compute_scores(names, ref, alt)
-    if not np.isfinite(logits).all():
-        raise InputError(
-            "The network returned numbers that are not finite (NaN or infinity): was its training cut off?"
-        )
     diff = np.abs(alt.p - ref.p)
     best = diff.argmax(axis=1) if len(diff) else np.zeros(0, np.int64)
     pick = np.arange(len(best))

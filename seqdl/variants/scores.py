@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from seqdl.errors import InputError
-from seqdl.files import suggest
+from seqdl.words import suggest
 
 PSEUDOCOUNT = 1e-4  # in `logfc`: below the base rates of real targets, above a network's noise at 0
 SIGN = "alt - ref: positive means that the alternative allele raises the prediction"
@@ -89,8 +90,7 @@ def check_scores(names: Sequence[str] | str) -> tuple[str, ...]:
 def outputs_from_logits(logits: np.ndarray) -> Outputs:
     """Turn log odds, shape (n, targets), into `Outputs`; in float64, so that small effects keep their digits."""
     z = np.asarray(logits, np.float64)
-    e = np.exp(-np.abs(z))  # never overflows
-    return Outputs(np.where(z >= 0, 1.0, e) / (1.0 + e), z)
+    return Outputs(expit(z), z)
 
 
 def compute_scores(names: Sequence[str], ref: Outputs, alt: Outputs) -> dict[str, np.ndarray]:

@@ -139,7 +139,7 @@ def screen(
     ids = {name: genome.contig_id(contigs[name]) for name in set(chunk.chroms) if name in contigs}
     contig_ids = np.array([ids.get(name, -1) for name in chunk.chroms], np.int64)
     starts = chunk.pos - 1
-    lengths = genome_lengths(genome)[contig_ids]
+    lengths = genome.sizes[contig_ids]
 
     known = contig_ids >= 0
     legal = refs.legal & alts.legal
@@ -228,7 +228,7 @@ def _windows(
     )
     ref, alt = allele_windows(genome, contig_ids, starts, refs, alts, window, anchor)
     begin = starts - anchor
-    lengths = genome_lengths(genome)[contig_ids]
+    lengths = genome.sizes[contig_ids]
     growth = alts.lengths - refs.lengths
     padded = (begin < 0) | (begin + window + np.maximum(-growth, 0) > lengths)
     unknown = _unknown_inside(ref, begin, lengths) | _unknown_inside(alt, begin, lengths + growth)
@@ -239,11 +239,6 @@ def _windows(
     for i in np.flatnonzero(marks.any(axis=1)).tolist():
         flags[i] = ";".join(name for name, on in zip(FLAGS, marks[i], strict=True) if on)
     return AlleleWindows(ref, alt), flags
-
-
-def genome_lengths(genome: Genome) -> np.ndarray:
-    """Return the contigs' lengths in the order of their ids, int64."""
-    return np.array([genome.lengths[name] for name in genome.names], np.int64)
 
 
 def _unknown_inside(codes: np.ndarray, begin: np.ndarray, lengths: np.ndarray) -> np.ndarray:

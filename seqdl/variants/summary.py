@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from seqdl.genome import Genome
 from seqdl.io.vcf import VcfSurvey
-from seqdl.progress import duration
 from seqdl.variants.screen import FLAGS, REASONS, Screened
 from seqdl.variants.writers import ScoredBlock
+from seqdl.words import duration
 
 _MANY_MISMATCHES = 0.1
 

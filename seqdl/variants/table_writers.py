@@ -6,30 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from seqdl.errors import MissingDependencyError
+from seqdl.io.parquet import require_pyarrow
 from seqdl.variants.scores import SCORES
 from seqdl.variants.writers import KEYS, SUMMARY, ScoredBlock, ScoreMeta, column_names, stacked
 
 _CHUNK_BYTES = 1 << 20
 _GROUP_BYTES = 1 << 25
-
-
-def require_pyarrow():
-    """Import pyarrow's Parquet module.
-
-    Raises
-    ------
-    MissingDependencyError
-        If it is not installed.
-    """
-    try:
-        import pyarrow.parquet
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Parquet output needs pyarrow, which is not installed: pip install 'seqdl[parquet]'. "
-            "Or write .tsv.gz or .h5."
-        ) from error
-    return pyarrow.parquet
 
 
 class H5Writer:

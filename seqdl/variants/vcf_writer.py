@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from seqdl.variants.bgzip import open_bytes
+from seqdl.io.bgzip import open_bytes
 from seqdl.variants.scores import SCORES, SIGN
 from seqdl.variants.screen import FLAGS, REASONS
 from seqdl.variants.writers import FLOAT, ScoredBlock, ScoreMeta

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -33,8 +33,8 @@ import numpy as np
 
 from seqdl.errors import InputError
 from seqdl.files import full_suffix
+from seqdl.io.bgzip import open_bytes
 from seqdl.io.vcf import VcfChunk
-from seqdl.variants.bgzip import open_bytes
 from seqdl.variants.reading import ScoreTable, read_scores
 from seqdl.variants.scores import SCORES, SIGN
 from seqdl.variants.screen import FLAGS, REASONS
@@ -92,7 +92,7 @@ class ScoreMeta:
     ref_mismatch: str
     scores: tuple[str, ...]
     targets: tuple[str, ...]
-    target_labels: tuple[str, ...] = field(default=())
+    target_labels: tuple[str, ...] = ()
     random_split: bool = False
     selected: bool = False
 
@@ -182,7 +182,7 @@ def check_suffix(path: str | Path) -> str:
             f"The output's format is taken from its suffix, one of {', '.join(SUFFIXES)}. Received: {str(path)!r}."
         )
     if suffix == ".parquet":
-        from seqdl.variants.table_writers import require_pyarrow
+        from seqdl.io.parquet import require_pyarrow
 
         require_pyarrow()
     return suffix

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from seqdl import Dataset, Genome, InputError
-from seqdl.data.dataset import Sequences, write_dataset
+from seqdl.data.dataset_file import Sequences, write_dataset
 from seqdl.data.pipeline import BatchSource, as_py_dataset
 from seqdl.encoding import one_hot, reverse_complement
 from tests.toy import toy_dataset
@@ -160,3 +160,13 @@ def test_other_backends_load_no_tensorflow(data):
         [sys.executable, "-c", program], env={**os.environ, "KERAS_BACKEND": "jax"}, capture_output=True, text=True, check=True
     )
     assert json.loads(found.stdout) == [[8, 200], False]
+
+
+def test_batches_that_are_held_do_not_change(data):
+    from seqdl.data.pipeline_tf import as_tf_dataset
+
+    source = BatchSource(data, "train", 32, shuffle=True, drop_remainder=True)
+    held = list(as_tf_dataset(source, repeat=False, encoding="one_hot"))
+    assert len(held) == source.steps == 18
+    for (codes, _), (x, _) in zip(source.epoch(0), held, strict=True):
+        assert np.array_equal(x.numpy(), one_hot(codes))

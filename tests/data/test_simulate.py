@@ -20,7 +20,8 @@ from seqdl.data.grammar import (
     sample_instances,
     scan,
 )
-from seqdl.data.simulate import SLOT, call_peaks, simulate, simulate_background
+from seqdl.data.simulate import call_peaks, simulate
+from seqdl.data.simulate_genome import SLOT, simulate_background
 from seqdl.encoding import decode, encode, gc_content, reverse_complement
 
 NAMES = st.sampled_from(FACTOR_NAMES)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import expit
 
 import seqdl
 from seqdl.cli import predict as cli
@@ -21,7 +22,7 @@ from seqdl.genome import Genome
 from seqdl.models import build_model
 from seqdl.models.save import save_model_file
 from seqdl.prediction.predict import predict
-from seqdl.prediction.predictor import Predictor, in_precision, sigmoid
+from seqdl.prediction.predictor import Predictor, in_precision
 from seqdl.prediction.writers import read_predictions
 from seqdl.training.run import Run
 
@@ -80,7 +81,7 @@ def test_equals_the_model_itself(model):
     x = one_hot(codes)
     predictor = Predictor(model, batch_size=4)
     np.testing.assert_allclose(predictor.probabilities(codes), np.asarray(model(x)), atol=1e-6)
-    np.testing.assert_allclose(sigmoid(predictor.logits(codes)), predictor.probabilities(codes), rtol=1e-6)
+    np.testing.assert_allclose(expit(predictor.logits(codes)), predictor.probabilities(codes), rtol=1e-6)
     assert predictor.probabilities(codes).std(axis=0).min() > 1e-3
     assert predictor.target_names == ["target1", "target2", "target3"]
     assert not predictor.strand_average
@@ -268,7 +269,7 @@ def test_command_line(run_folder, tmp_path, capsys):
 def test_memory_result_chosen_targets_and_logits(run, genome, bed):
     whole = predict(run, genome=genome, bed=bed, batch_size=4)
     part = predict(run, genome=genome, bed=bed, batch_size=4, targets=["REB1", "ABF1"], logits=True)
-    np.testing.assert_allclose(sigmoid(part.values), whole.values[:, [2, 0]], rtol=1e-5)
+    np.testing.assert_allclose(expit(part.values), whole.values[:, [2, 0]], rtol=1e-5)
     assert part.targets == ["REB1", "ABF1"]
     assert len(part.windows) == 4
     with pytest.raises(InputError, match="Did you mean 'REB1'"):

@@ -15,7 +15,7 @@ import pytest
 from variant_cases import HEADER, letters, other
 
 from seqdl.errors import InputError
-from seqdl.variants.bgzip import Bgzip
+from seqdl.io.bgzip import Bgzip
 from seqdl.variants.score import score_variants
 from seqdl.variants.scores import SCORES
 from seqdl.variants.vcf_writer import target_keys

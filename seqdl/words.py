@@ -1,0 +1,34 @@
+"""The wording that messages share: a suggestion, a few of many names, a time span."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def suggest(name: str, names: Iterable[str]) -> str:
+    """Return " Did you mean 'x'?" for the nearest of `names`, or an empty string."""
+    near = difflib.get_close_matches(name, list(names), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def few(names: Iterable[object], most: int = 6) -> str:
+    """Write names with commas, or the first ones and how many there are.
+
+    Examples
+    --------
+    >>> few(["chr1", "chr2", "chr3"], most=2)
+    'chr1, chr2, … (3 in all)'
+    """
+    names = [str(name) for name in names]
+    return ", ".join(names[:most]) + (f", … ({len(names)} in all)" if len(names) > most else "")
+
+
+def duration(seconds: float) -> str:
+    """Write a time span as a person says it: "8 s", "3 min 20 s", "2 h 5 min"."""
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min {seconds % 60} s"
+    return f"{seconds // 3600} h {seconds % 3600 // 60} min"
