@@ -113,9 +113,23 @@ def plan_demo(
     for name, value in OVERRIDES.items():
         train += ["--set", f"{name}={value}"]
     train += ["--seed", seed, "--out", run, "--overwrite"]
-    score = ["score-variants", "--run", run, "--genome", genome, "--vcf", sim / "variants.vcf.gz", "--out", scores]
+    score = [
+        "score-variants",
+        "--run",
+        run,
+        "--genome",
+        genome,
+        "--vcf",
+        sim / "variants.vcf.gz",
+        "--out",
+        scores,
+    ]
     steps = [
-        Step("Simulate a genome, peaks of six factors, and variants with known effects", simulate, sim / "truth.json"),
+        Step(
+            "Simulate a genome, peaks of six factors, and variants with known effects",
+            simulate,
+            sim / "truth.json",
+        ),
         Step("Build a dataset: windows, labels, and a split by chromosome", build, data),
         Step("Train DeepSEA's small preset", train, run / "model.keras"),
         Step(
@@ -127,7 +141,17 @@ def plan_demo(
     ]
     for name in EXPLAINED:
         made = run / f"attributions_{name}.h5"
-        explain = ["attribute", "--run", run, "--genome", genome, "--bed", sim / "regions.bed", "--target", name]
+        explain = [
+            "attribute",
+            "--run",
+            run,
+            "--genome",
+            genome,
+            "--bed",
+            sim / "regions.bed",
+            "--target",
+            name,
+        ]
         explain += ["--method", "integrated_gradients", "--out", made, "--plot", made.with_suffix(".png")]
         steps.append(Step(f"Explain {name} base by base in a few regions", explain, made))
     steps.append(Step("Write the report", ["report", "--run", run, "--scores", scores], run / "report.html"))

@@ -56,7 +56,9 @@ def encode(text: str | bytes) -> np.ndarray:
     try:
         raw = text.encode("ascii") if isinstance(text, str) else bytes(text)
     except UnicodeEncodeError as error:
-        raise InputError(f"A sequence holds nucleotide letters. Received: {text[error.start]!r} at {error.start}.") from None
+        raise InputError(
+            f"A sequence holds nucleotide letters. Received: {text[error.start]!r} at {error.start}."
+        ) from None
     codes = LETTER_TO_CODE[np.frombuffer(raw, np.uint8)]
     if (codes == ILLEGAL).any():
         first = int(np.argmax(codes == ILLEGAL))
@@ -72,7 +74,9 @@ def decode(codes: np.ndarray) -> str:
     return CODE_TO_LETTER[np.asarray(codes, np.uint8)].tobytes().decode("ascii")
 
 
-def one_hot(codes: np.ndarray, dtype: str | np.dtype = "float32", out: np.ndarray | None = None) -> np.ndarray:
+def one_hot(
+    codes: np.ndarray, dtype: str | np.dtype = "float32", out: np.ndarray | None = None
+) -> np.ndarray:
     """Turn codes into one-hot rows; N becomes zeros.
 
     Parameters

@@ -162,7 +162,9 @@ def read_lines(path: str | Path, what: str) -> Iterator[tuple[int, str]]:
         with opener(path, "rt", encoding="utf-8-sig", newline=None) as handle:
             for number, line in enumerate(handle, 1):
                 if "\x00" in line:
-                    raise InputError(f"The {what} {path} is not a text file (line {number} holds binary data).")
+                    raise InputError(
+                        f"The {what} {path} is not a text file (line {number} holds binary data)."
+                    )
                 yield number, line.rstrip("\r\n")
     except UnicodeDecodeError:
         raise InputError(

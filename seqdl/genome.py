@@ -58,7 +58,9 @@ class Genome:
         from seqdl.io.codes import codes_in_memory
 
         genome = cls.__new__(cls)
-        genome._take(codes_in_memory({k: encode(v) if isinstance(v, str) else v for k, v in contigs.items()}), None)
+        genome._take(
+            codes_in_memory({k: encode(v) if isinstance(v, str) else v for k, v in contigs.items()}), None
+        )
         return genome
 
     def _take(self, store, path: Path | None) -> None:
@@ -111,7 +113,9 @@ class Genome:
         i = self.contig_id(chrom)
         return self._bases[self._offsets[i] : self._offsets[i + 1]]
 
-    def fetch(self, chrom: str | Interval, start: int | None = None, end: int | None = None, strand: str = "+") -> np.ndarray:
+    def fetch(
+        self, chrom: str | Interval, start: int | None = None, end: int | None = None, strand: str = "+"
+    ) -> np.ndarray:
         """Read one stretch of a contig.
 
         Parameters
@@ -136,7 +140,9 @@ class Genome:
         codes = self.gather(np.array([self.contig_id(where.chrom)]), np.array([where.start]), where.width)[0]
         return reverse_complement(codes) if where.strand == "-" else codes
 
-    def sequence(self, chrom: str | Interval, start: int | None = None, end: int | None = None, strand: str = "+") -> str:
+    def sequence(
+        self, chrom: str | Interval, start: int | None = None, end: int | None = None, strand: str = "+"
+    ) -> str:
         """Read one stretch as upper-case letters; the arguments are those of `fetch`."""
         return decode(self.fetch(chrom, start, end, strand))
 

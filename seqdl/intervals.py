@@ -64,7 +64,9 @@ class Interval:
         """
         match = _REGION.match(text.strip())
         if match is None:
-            raise InputError(f"A region is written chrom:start-end, for example chrI:1000-2000. Received: {text!r}.")
+            raise InputError(
+                f"A region is written chrom:start-end, for example chrI:1000-2000. Received: {text!r}."
+            )
         return cls(match["chrom"], int(match["start"].replace(",", "")), int(match["end"].replace(",", "")))
 
     @property

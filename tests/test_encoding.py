@@ -20,7 +20,9 @@ from seqdl.encoding import (
 )
 from seqdl.errors import InputError
 
-CODES = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=60), elements=st.integers(0, 4))
+CODES = hnp.arrays(
+    np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=60), elements=st.integers(0, 4)
+)
 
 
 @given(st.text("ACGTN", max_size=200))

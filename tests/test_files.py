@@ -35,7 +35,12 @@ def test_targets_that_cannot_be_written_are_named(tmp_path):
 
 
 def test_suffixes():
-    assert [full_suffix(n) for n in ("a.b.tsv.gz", "x.vcf.bgz", "r.H5", "none")] == [".tsv.gz", ".vcf.bgz", ".h5", ""]
+    assert [full_suffix(n) for n in ("a.b.tsv.gz", "x.vcf.bgz", "r.H5", "none")] == [
+        ".tsv.gz",
+        ".vcf.bgz",
+        ".h5",
+        "",
+    ]
 
 
 def test_lines_are_numbered_whatever_the_file(tmp_path):
@@ -46,7 +51,12 @@ def test_lines_are_numbered_whatever_the_file(tmp_path):
 
 @pytest.mark.parametrize(
     "content, words",
-    [(b"", "empty"), (b"ok\n\xff\xfe\x00", "not a text"), (gzip.compress(b"line\n" * 9999)[:50], "truncated"), (b"a\x00b\n", "binary")],
+    [
+        (b"", "empty"),
+        (b"ok\n\xff\xfe\x00", "not a text"),
+        (gzip.compress(b"line\n" * 9999)[:50], "truncated"),
+        (b"a\x00b\n", "binary"),
+    ],
 )
 def test_bad_text_is_named(tmp_path, content, words):
     (tmp_path / "f").write_bytes(content)

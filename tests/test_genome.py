@@ -17,7 +17,9 @@ from seqdl.encoding import encode
 from tests.toy import write_fasta
 
 RNG = np.random.default_rng(3)
-CONTIGS = {name: "".join(RNG.choice(list("ACGTNacgt"), n)) for name, n in (("one", 997), ("two", 60), ("three", 5))}
+CONTIGS = {
+    name: "".join(RNG.choice(list("ACGTNacgt"), n)) for name, n in (("one", 997), ("two", 60), ("three", 5))
+}
 MEMORY = Genome.from_arrays(CONTIGS)
 
 
@@ -37,18 +39,25 @@ def test_fetch_equals_the_slow_reference_everywhere(chrom, start, width):
     assert MEMORY.sequence(chrom, start, start + width) == slow_fetch(chrom, start, start + width)
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(-80, 1100)), min_size=1, max_size=40), st.integers(1, 90))
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(-80, 1100)), min_size=1, max_size=40),
+    st.integers(1, 90),
+)
 def test_gather_equals_fetch(places, length):
     ids, starts = (np.array(column) for column in zip(*places, strict=True))
     expected = [slow_fetch(MEMORY.names[i], s, s + length) for i, s in places]
     assert np.array_equal(MEMORY.gather(ids, starts, length), np.stack([encode(e) for e in expected]))
     buffer = np.empty((len(ids), length), np.uint8)
-    assert np.array_equal(MEMORY.gather(ids, starts, length, out=buffer), np.stack([encode(e) for e in expected]))
+    assert np.array_equal(
+        MEMORY.gather(ids, starts, length, out=buffer), np.stack([encode(e) for e in expected])
+    )
 
 
 @given(st.integers(-20, 1000), st.integers(1, 50))
 def test_minus_strand_is_the_reverse_complement(start, width):
-    turned = MEMORY.sequence("one", start, start + width, "-").translate(str.maketrans("ACGTN", "TGCAN"))[::-1]
+    turned = MEMORY.sequence("one", start, start + width, "-").translate(str.maketrans("ACGTN", "TGCAN"))[
+        ::-1
+    ]
     assert turned == MEMORY.sequence("one", start, start + width)
 
 
@@ -56,7 +65,14 @@ def test_every_file_form_gives_the_same_genome(fasta, tmp_path):
     plain = Genome(fasta)
     assert plain.checksum == MEMORY.checksum and plain.names == MEMORY.names
     text = fasta.read_bytes()
-    forms = {"gz": gzip.compress(text), "crlf.fa": text.replace(b"\n", b"\r\n"), "upper.fa": text.upper().replace(b">ONE", b">one").replace(b">TWO", b">two").replace(b">THREE", b">three")}
+    forms = {
+        "gz": gzip.compress(text),
+        "crlf.fa": text.replace(b"\n", b"\r\n"),
+        "upper.fa": text.upper()
+        .replace(b">ONE", b">one")
+        .replace(b">TWO", b">two")
+        .replace(b">THREE", b">three"),
+    }
     for name, content in forms.items():
         path = tmp_path / f"form.{name}"
         path.write_bytes(content)
@@ -78,7 +94,9 @@ def test_two_bit(tmp_path):
         subprocess.run([tool, fasta, tmp_path / "g.2bit"], check=True)
         assert Genome(tmp_path / "g.2bit").checksum == MEMORY.checksum
     else:
-        [path] = (os.path.join(data, "microbial", f) for f in os.listdir(f"{data}/microbial") if f.endswith(".2bit"))
+        [path] = (
+            os.path.join(data, "microbial", f) for f in os.listdir(f"{data}/microbial") if f.endswith(".2bit")
+        )
         genome = Genome(path, cache=tmp_path)
         assert sum(genome.lengths.values()) == 6_264_404  # Pseudomonas aeruginosa PAO1
 
@@ -165,3 +183,11 @@ def test_contig_names_beyond_ascii(tmp_path):
     path = write_fasta(tmp_path / "g.fa", {"chrÅ": "ACGT" * 20})
     assert Genome(path).names == ("chrÅ",)
     assert Genome(path).sequence("chrÅ", 0, 4) == "ACGT"
+
+
+@pytest.mark.parametrize("file", ["my.family.fa", "my.family.fasta.gz", "my.family.fna"])
+def test_the_name_is_the_files_without_its_suffixes(tmp_path, file):
+    opener = gzip.open if file.endswith(".gz") else open
+    with opener(tmp_path / file, "wt") as handle:
+        handle.write(">c\nACGT\n")
+    assert Genome(tmp_path / file).name == "my.family"

@@ -28,7 +28,13 @@ def test_bad_regions_are_refused(text):
 
 @pytest.mark.parametrize(
     "ref, alt, kind",
-    [("A", "C", "SNV"), ("AC", "GT", "MNP"), ("A", "AT", "INS"), ("AT", "A", "DEL"), ("AT", "GCC", "COMPLEX")],
+    [
+        ("A", "C", "SNV"),
+        ("AC", "GT", "MNP"),
+        ("A", "AT", "INS"),
+        ("AT", "A", "DEL"),
+        ("AT", "GCC", "COMPLEX"),
+    ],
 )
 def test_kinds(ref, alt, kind):
     assert Variant("c", 5, ref, alt).kind == kind

@@ -4,7 +4,6 @@ import pytest
 
 from seqdl import progress
 from seqdl.progress import Progress, progress_bar, track
-from seqdl.words import duration
 
 
 @pytest.fixture
@@ -36,8 +35,3 @@ def test_long_work_writes_lines_where_there_is_no_terminal(clock, capsys):
         clock[0] += 20
         bar.advance(10)
     assert "Reading: 20 records" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("seconds, words", [(8.2, "8 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
-def test_durations(seconds, words):
-    assert duration(seconds) == words

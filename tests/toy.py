@@ -13,7 +13,13 @@ from seqdl.genome import Genome
 
 MOTIFS = {"alpha": "TGACTCAGC", "beta": "CCGGAAGTA"}
 LENGTHS = {"chrA": 60_000, "chrB": 20_000, "chrC": 20_000}
-TINY = {"filters": (8, 8), "kernel_sizes": (9, 5), "pool_sizes": (4, 4), "dropouts": (0.1, 0.1), "dense_units": 8}
+TINY = {
+    "filters": (8, 8),
+    "kernel_sizes": (9, 5),
+    "pool_sizes": (4, 4),
+    "dropouts": (0.1, 0.1),
+    "dense_units": 8,
+}
 
 
 def write_fasta(path: Path, contigs: dict[str, str], width: int = 60) -> Path:

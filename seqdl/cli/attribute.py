@@ -25,20 +25,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--bed", help="regions: each is explained in a window around its middle")
     source.add_argument("--fasta", help="sequences of the network's window")
     parser.add_argument("-g", "--genome", metavar="FASTA", help="genome of the regions")
-    parser.add_argument("--target", metavar="NAME", help="target to explain: name or index (may be left out if there is one)")
+    parser.add_argument(
+        "--target", metavar="NAME", help="target to explain: name or index (may be left out if there is one)"
+    )
     parser.add_argument("--method", choices=METHODS, default="grad_x_input", help="default: grad_x_input")
     parser.add_argument("-o", "--out", required=True, help="output: .h5, or .npz for TF-MoDISco")
-    parser.add_argument("--plot", metavar="FILE", help="draw the regions with the highest logits: .png, .svg or .pdf")
+    parser.add_argument(
+        "--plot", metavar="FILE", help="draw the regions with the highest logits: .png, .svg or .pdf"
+    )
     parser.add_argument("--top", type=int, default=6, metavar="N", help="regions to draw (default: 6)")
-    parser.add_argument("--steps", type=int, default=64, metavar="N", help="steps of integrated gradients (default: 64)")
-    parser.add_argument("--batch-size", type=int, default=32, metavar="N", help="windows at once (default: 32)")
+    parser.add_argument(
+        "--steps", type=int, default=64, metavar="N", help="steps of integrated gradients (default: 64)"
+    )
+    parser.add_argument(
+        "--batch-size", type=int, default=32, metavar="N", help="windows at once (default: 32)"
+    )
     parser.add_argument(
         "--strand-average", action=argparse.BooleanOptionalAction, default=None,
         help="explain the mean of both strands' logits (default: as the run's card says)",
     )  # fmt: skip
-    parser.add_argument("--alias", metavar="TSV", help="contig names: lines of name in the BED<TAB>name in the genome")
     parser.add_argument(
-        "--allow-genome-mismatch", action="store_true", help="go on with another genome than the run was trained on"
+        "--alias", metavar="TSV", help="contig names: lines of name in the BED<TAB>name in the genome"
+    )
+    parser.add_argument(
+        "--allow-genome-mismatch",
+        action="store_true",
+        help="go on with another genome than the run was trained on",
     )
 
 
@@ -57,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
     n, length, _ = result.values.shape
     print(f"Explained {result.target} ({result.method}) in {n:,} windows of {length:,} bases: {args.out}")
     if result.delta is not None:
-        print(f"Integrated gradients: the sum misses the logit's difference by at most {abs(result.delta).max():.2g}.")
+        print(
+            f"Integrated gradients: the sum misses the logit's difference by at most {abs(result.delta).max():.2g}."
+        )
     if args.plot:
         from seqdl.plot.logos import plot_attribution
 

@@ -116,7 +116,17 @@ def main(argv: list[str] | None = None) -> int:
         return 1
 
 
-_USER_ERRNOS = (errno.ENOENT, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EDQUOT, errno.EFBIG)
+_USER_ERRNOS = (
+    errno.ENOENT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.EDQUOT,
+    errno.EFBIG,
+)
 
 
 def _os_words(error: OSError) -> str:
@@ -139,7 +149,10 @@ def _dispatch(argv: list[str]) -> int:
         _top().print_help()
         return 0
     if verb not in VERBS:
-        print(f"seqdl: error: there is no verb {verb!r}.{suggest(verb, VERBS)} `seqdl --help` lists them.", file=sys.stderr)
+        print(
+            f"seqdl: error: there is no verb {verb!r}.{suggest(verb, VERBS)} `seqdl --help` lists them.",
+            file=sys.stderr,
+        )
         return 2
     module = import_module(VERBS[verb][0])
     parser = argparse.ArgumentParser(

@@ -55,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _choice(group, "epoch_windows", int, "windows an epoch; by default all of the training split")
     _choice(group, "precision", str, "of the training; the finished model is float32", choices=PRECISIONS)
     _choice(group, "seed", int, "")
-    group.add_argument("--deterministic", action="store_true", default=None, help="bit-for-bit repeatable, a little slower")
+    group.add_argument(
+        "--deterministic", action="store_true", default=None, help="bit-for-bit repeatable, a little slower"
+    )
 
     group = parser.add_argument_group("augmentation and strands")
     _choice(group, "max_shift", int, "random shift of each training window, bases to either side")
@@ -103,7 +105,9 @@ def run(args: argparse.Namespace) -> int:
     given.pop("overrides", None)
     if overrides:
         given["overrides"] = overrides
-    config = TrainingConfig.from_file(args.config, **given) if args.config else TrainingConfig.from_dict(given)
+    config = (
+        TrainingConfig.from_file(args.config, **given) if args.config else TrainingConfig.from_dict(given)
+    )
 
     from seqdl.training.fit import fit
 
@@ -112,6 +116,8 @@ def run(args: argparse.Namespace) -> int:
         tensorboard=args.tensorboard,
     )  # fmt: skip
     best = trained.card["training"]
-    print(f"{trained.path}: best epoch {best['best_epoch']} of {best['epochs_run']}, {best['monitor']} {best['best_value']:.4f}")
+    print(
+        f"{trained.path}: best epoch {best['best_epoch']} of {best['epochs_run']}, {best['monitor']} {best['best_value']:.4f}"
+    )
     print(f"next: seqdl evaluate --run {args.out} --data {args.data}")
     return 0

@@ -209,8 +209,12 @@ def build_dataset(
             between = lay_grid(genome, grid.window, bin, offset)
             fine, parts = _usable(between, unknown, max_n, regions, alias, seed, ways, [])
             fine &= parts.assignment == TRAIN
-            tables.insert(0, _labelled_windows(between, fine, marks, place_of, len(kept), label_rule, windows))
-        contig_ids, starts, assignment, origin, labels = (np.concatenate(column) for column in zip(*tables, strict=True))
+            tables.insert(
+                0, _labelled_windows(between, fine, marks, place_of, len(kept), label_rule, windows)
+            )
+        contig_ids, starts, assignment, origin, labels = (
+            np.concatenate(column) for column in zip(*tables, strict=True)
+        )
         if stored:
             pad = np.full(len(starts) - len(stored["sequence_ids"]), -1, np.int64)
             stored["sequence_ids"] = np.concatenate([pad, stored["sequence_ids"]])
@@ -254,7 +258,9 @@ def _stride_offsets(stride: int | None, bin: int, random_split) -> list[int]:
     return list(range(stride, bin, stride))
 
 
-def _labelled_windows(grid: Grid, usable: np.ndarray, marks, place_of: np.ndarray, n_targets: int, rule: str, windows: str):
+def _labelled_windows(
+    grid: Grid, usable: np.ndarray, marks, place_of: np.ndarray, n_targets: int, rule: str, windows: str
+):
     """Label one grid's training windows: contig ids, starts, split, origin, labels."""
     bins, which = label_pairs(grid.tiling, marks, len(place_of), rule)
     here = usable[bins] & (place_of[which] >= 0)

@@ -122,7 +122,9 @@ def finish(
     import pandas as pd
 
     require_all_splits(fields["split"], split_kind)
-    table = pd.DataFrame([[getattr(t, c) for c in TARGET_COLUMNS] for t in targets], columns=list(TARGET_COLUMNS))
+    table = pd.DataFrame(
+        [[getattr(t, c) for c in TARGET_COLUMNS] for t in targets], columns=list(TARGET_COLUMNS)
+    )
     write_dataset(out, targets=table, split_kind=split_kind, provenance=record, **fields)
     per_window = fields["labels"].sum(axis=1, dtype="int64")
     parts = {name: fields["split"] == code for code, name in enumerate(SPLITS)}

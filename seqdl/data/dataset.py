@@ -37,7 +37,9 @@ class Dataset:
     provenance : dict
     """
 
-    def __init__(self, path: Path, attrs: dict, n: int, n_targets: int, genome_path: str | Path | None) -> None:
+    def __init__(
+        self, path: Path, attrs: dict, n: int, n_targets: int, genome_path: str | Path | None
+    ) -> None:
         self.path = path
         self.kind: str = attrs["kind"]
         self.window, self.bin = int(attrs["window"]), int(attrs["bin"])
@@ -48,7 +50,9 @@ class Dataset:
         self.genome_checksum: str = attrs["genome_checksum"]
         self.provenance: dict = json.loads(attrs["provenance"])
         self._genome_given = bool(genome_path)
-        self.genome_path = str(Path(genome_path).expanduser().resolve()) if genome_path else str(attrs["genome_path"])
+        self.genome_path = (
+            str(Path(genome_path).expanduser().resolve()) if genome_path else str(attrs["genome_path"])
+        )
 
     @classmethod
     def open(cls, path: Dataset | str | Path, genome: str | Path | None = None) -> Dataset:
@@ -75,7 +79,9 @@ class Dataset:
             with h5py.File(path, "r") as f:
                 attrs = dict(f.attrs)
                 if attrs.get("format") != FORMAT:
-                    raise InputError(f"{path} is an HDF5 file but no seqdl dataset; build one with `seqdl data build`.")
+                    raise InputError(
+                        f"{path} is an HDF5 file but no seqdl dataset; build one with `seqdl data build`."
+                    )
                 if int(attrs.get("version", 0)) > VERSION:
                     raise InputError(
                         f"{path} has dataset version {attrs['version']}, this seqdl reads up to {VERSION}. "
@@ -87,10 +93,14 @@ class Dataset:
         except InputError:
             raise
         except (OSError, KeyError, ValueError, TypeError) as error:
-            raise InputError(f"The dataset {path} is damaged or no HDF5 file: {error}. Build it again.") from error
+            raise InputError(
+                f"The dataset {path} is damaged or no HDF5 file: {error}. Build it again."
+            ) from error
 
     def __repr__(self) -> str:
-        return f"Dataset({str(self.path)!r}, {self.n:,} windows of {self.window} bp, {self.n_targets} targets)"
+        return (
+            f"Dataset({str(self.path)!r}, {self.n:,} windows of {self.window} bp, {self.n_targets} targets)"
+        )
 
     def _column(self, name: str) -> np.ndarray:
         import h5py
@@ -99,7 +109,9 @@ class Dataset:
             with h5py.File(self.path, "r") as f:
                 return f[name][:]
         except (OSError, KeyError) as error:
-            raise InputError(f"The dataset {self.path} is damaged at {name!r}: {error}. Build it again.") from error
+            raise InputError(
+                f"The dataset {self.path} is damaged at {name!r}: {error}. Build it again."
+            ) from error
 
     def _strings(self, name: str) -> list[str]:
         return [v.decode("utf-8") for v in self._column(name)]
@@ -119,7 +131,9 @@ class Dataset:
         """int32 (n,): index into `contigs`, -1 where the window is a stored sequence."""
         ids = self._column("windows/contig")
         if ids.size and (ids.min() < -1 or ids.max() >= len(self.contigs.names)):
-            raise InputError(f"The dataset {self.path} is damaged: windows lie on contigs that it has not. Build it again.")
+            raise InputError(
+                f"The dataset {self.path} is damaged: windows lie on contigs that it has not. Build it again."
+            )
         return ids
 
     @cached_property
@@ -133,7 +147,9 @@ class Dataset:
         if self.kind != "genome":
             return Contigs((), np.zeros(0, np.int64), ())
         return Contigs(
-            tuple(self._strings("contigs/name")), self._column("contigs/length"), tuple(self._strings("contigs/md5"))
+            tuple(self._strings("contigs/name")),
+            self._column("contigs/length"),
+            tuple(self._strings("contigs/md5")),
         )
 
     @property
@@ -149,7 +165,9 @@ class Dataset:
         table = pd.DataFrame({c: self._strings(f"targets/{c}") for c in TARGET_COLUMNS})
         twice = table["name"][table["name"].duplicated()]
         if len(twice):
-            raise InputError(f"The dataset {self.path} has two targets called {twice.iloc[0]!r}. Build it again.")
+            raise InputError(
+                f"The dataset {self.path} has two targets called {twice.iloc[0]!r}. Build it again."
+            )
         return table
 
     @property
@@ -211,7 +229,9 @@ class Dataset:
             raise InputError(f"`split` must be one of {', '.join(SPLITS)}. Received: {split!r}.")
         found = np.flatnonzero(self.split == SPLITS.index(split))
         if not found.size:
-            raise InputError(f"The dataset {self.path} has no {split} windows; build it with a {split} split.")
+            raise InputError(
+                f"The dataset {self.path} has no {split} windows; build it with a {split} split."
+            )
         return found
 
     def labels(self, indices: np.ndarray | None = None) -> np.ndarray:
@@ -254,7 +274,9 @@ class Dataset:
         placed = ids[indices] < 0
         if placed.any():
             here = indices[placed]
-            out[placed] = self.genome.gather(self._genome_ids[here], self.starts[here] + shift[placed], self.window)
+            out[placed] = self.genome.gather(
+                self._genome_ids[here], self.starts[here] + shift[placed], self.window
+            )
         rows = ids[indices[~placed]]
         places = offsets[rows, None] + shift[~placed, None] + np.arange(self.window)
         known = (places >= offsets[rows, None]) & (places < offsets[rows + 1, None])

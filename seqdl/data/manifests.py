@@ -183,10 +183,15 @@ def _data_folder() -> Path | None:
     return folder
 
 
+def _all_there(files: Iterable[DataFile], data: Path) -> bool:
+    """Tell whether ``$SEQDL_DATA`` holds files by name; an archive never counts, since it is to be unpacked."""
+    return all(f.local and not f.extract and (data / f.local).is_file() for f in files)
+
+
 def _in_place(manifest: Manifest, wanted: tuple[DataFile, ...]) -> Path | None:
     """Return the folder under ``$SEQDL_DATA`` if it holds every wanted file, each with the right checksum."""
     data = _data_folder()
-    if data is None or not all(f.local and not f.extract and (data / f.local).is_file() for f in wanted):
+    if data is None or not _all_there(wanted, data):
         return None
     for file in wanted:
         path = data / file.local
@@ -205,7 +210,7 @@ def _in_place(manifest: Manifest, wanted: tuple[DataFile, ...]) -> Path | None:
 def _where(manifest: Manifest) -> str:
     """Tell quickly, by names and lengths only, where a set would come from."""
     data = _data_folder()
-    if data is not None and all(f.local and (data / f.local).is_file() for f in manifest.files):
+    if data is not None and _all_there(manifest.files, data):
         return "SEQDL_DATA"
     folder = _cache_folder(manifest)
     there = all(

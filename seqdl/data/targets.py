@@ -219,9 +219,7 @@ def _list_files(peaks: Sequence[str | Path], notes: list[str]) -> list[Path]:
             raise InputError(f"The folder {given} holds no .bed, .narrowPeak or .broadPeak file.{hint}")
         if len(taken) < len(found):
             others = [p.name for p in found if p not in set(taken)]
-            notes.append(
-                f"peaks: {len(others)} other files in {given} are not peaks: {few(others)}"
-            )
+            notes.append(f"peaks: {len(others)} other files in {given} are not peaks: {few(others)}")
         files += taken
     return list(dict.fromkeys(files))
 

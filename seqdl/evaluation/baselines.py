@@ -165,7 +165,9 @@ def check_baseline(name: str) -> None:
         That names the nearest one.
     """
     if name not in BASELINES:
-        raise InputError(f"No baseline is called {name!r}.{suggest(name, BASELINES)} Known: {', '.join(BASELINES)}.")
+        raise InputError(
+            f"No baseline is called {name!r}.{suggest(name, BASELINES)} Known: {', '.join(BASELINES)}."
+        )
 
 
 def fit_baseline(

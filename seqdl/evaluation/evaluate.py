@@ -143,9 +143,7 @@ def evaluate(
     notes: list[str] = []
     blocks, weights = _resampling(data, indices, block, bootstrap, seed, notes)
 
-    predicted = [
-        ("network", run.label, _predict(run, data, indices, batch_size, strand_average), {})
-    ]
+    predicted = [("network", run.label, _predict(run, data, indices, batch_size, strand_average), {})]
     for name in baselines:
         train, valid = training_windows(data, baseline_windows, seed)
         total = len(train) + len(valid) + len(indices)

@@ -7,7 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from seqdl.evaluation.calibration import calibration_error, reliability
-from seqdl.evaluation.metrics import RankMetrics, bootstrap_metrics, finite_or_none, nan_quantile, rank_metrics
+from seqdl.evaluation.metrics import (
+    RankMetrics,
+    bootstrap_metrics,
+    finite_or_none,
+    nan_quantile,
+    rank_metrics,
+)
 
 
 class Scored(NamedTuple):

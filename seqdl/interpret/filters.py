@@ -90,7 +90,9 @@ def first_layer(model) -> _FirstLayer:
         if isinstance(layer, keras.layers.Conv1D) and layer.input.shape[-1] == 4:
             break
     else:
-        raise InputError("The model has no Conv1D layer on the sequence itself, so no filters to show as motifs.")
+        raise InputError(
+            "The model has no Conv1D layer on the sequence itself, so no filters to show as motifs."
+        )
     elementwise = {"BatchNormalization", "Activation", "ReLU", "LeakyReLU", "ELU", "PReLU", "Dropout",
                    "SpatialDropout1D"}  # fmt: skip
     tensor = layer.output
@@ -112,7 +114,10 @@ def first_layer(model) -> _FirstLayer:
         left = span - 1
     return _FirstLayer(
         keras.Model(model.inputs[0], tensor, name="first_layer"),
-        np.arange(width) * dilation, stride, left, layer.filters,
+        np.arange(width) * dilation,
+        stride,
+        left,
+        layer.filters,
     )
 
 
@@ -187,7 +192,14 @@ def filter_motifs(
         sites += np.bincount(unit, minlength=layer.filters)
         windows += fires.any(axis=1).sum(axis=0)
     motifs = [
-        _motif(index, counts[index, :, :4], background, int(sites[index]), windows[index] / len(codes), maximum[index])
+        _motif(
+            index,
+            counts[index, :, :4],
+            background,
+            int(sites[index]),
+            windows[index] / len(codes),
+            maximum[index],
+        )
         for index in np.flatnonzero(sites >= min_sites)
     ]
     return sorted(motifs, key=lambda motif: -motif.information)

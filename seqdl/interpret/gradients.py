@@ -256,13 +256,23 @@ def attribute(
     run = Run.open(run)
     index = target_index(run, target)
     codes, regions = read_windows(
-        run, genome=genome, bed=bed, fasta=fasta, codes=codes, alias=alias,
+        run,
+        genome=genome,
+        bed=bed,
+        fasta=fasta,
+        codes=codes,
+        alias=alias,
         allow_genome_mismatch=allow_genome_mismatch,
     )
     average = run.strand_average if strand_average is None else strand_average
     values, logits, delta = attribute_codes(
         logit_model(run.model, run.card.get("output", {}).get("logit_layer")),
-        codes, index, method=method, strand_average=average, steps=steps, batch_size=batch_size,
+        codes,
+        index,
+        method=method,
+        strand_average=average,
+        steps=steps,
+        batch_size=batch_size,
     )
     result = Attribution(values, regions, run.target_names[index], method, codes, logits, delta)
     if out is not None:
@@ -292,7 +302,9 @@ def target_index(run, target: str | int | None) -> int:
     if target is None:
         if len(names) == 1:
             return 0
-        raise InputError(f"The run predicts {len(names)} targets ({few(names, 5)}): name one with `target` (--target).")
+        raise InputError(
+            f"The run predicts {len(names)} targets ({few(names, 5)}): name one with `target` (--target)."
+        )
     if isinstance(target, str) and target in names:
         return names.index(target)
     numbered = isinstance(target, (int, np.integer)) or (isinstance(target, str) and target.isdigit())
@@ -302,4 +314,3 @@ def target_index(run, target: str | int | None) -> int:
         f"The run has no target {target!r}.{suggest(str(target), names)} "
         f"It predicts {len(names)}: `seqdl report` lists them."
     )
-

@@ -93,14 +93,26 @@ def explain_variants(run, genome, variants, targets, *, batch_size: int = 32) ->
         rows = np.flatnonzero(indices == index)
         flat = codes[rows].reshape(-1, run.window)
         contributions, _, _ = attribute_codes(
-            model, flat, int(index), strand_average=run.strand_average, batch_size=batch_size, gradient=gradient
+            model,
+            flat,
+            int(index),
+            strand_average=run.strand_average,
+            batch_size=batch_size,
+            gradient=gradient,
         )
         values[rows] = contributions.sum(axis=2).reshape(-1, 2, run.window)
     return [
         VariantExplanation(
-            variant, run.target_names[indices[row]], int(starts[row]) - run.anchor, run.anchor,
-            codes[row, 0], codes[row, 1], values[row, 0], values[row, 1],
-            float(predicted[row, 0]), float(predicted[row, 1]),
+            variant,
+            run.target_names[indices[row]],
+            int(starts[row]) - run.anchor,
+            run.anchor,
+            codes[row, 0],
+            codes[row, 1],
+            values[row, 0],
+            values[row, 1],
+            float(predicted[row, 0]),
+            float(predicted[row, 1]),
         )
         for row, variant in enumerate(variants)
     ]

@@ -49,7 +49,9 @@ def read_windows(
     """
     given = [name for name, value in (("bed", bed), ("fasta", fasta), ("codes", codes)) if value is not None]
     if len(given) != 1:
-        raise InputError(f"Give exactly one of `bed`, `fasta` and `codes`. Received: {', '.join(given) or 'none'}.")
+        raise InputError(
+            f"Give exactly one of `bed`, `fasta` and `codes`. Received: {', '.join(given) or 'none'}."
+        )
     if bed is not None:
         genome = open_genome(run, genome, allow_genome_mismatch)
         source = region_windows(bed, genome, run.window, ROWS, alias=alias)
@@ -58,7 +60,9 @@ def read_windows(
         return _from_source(sequence_windows(fasta, run.window, ROWS), ("name", "start", "name"))
     codes = np.atleast_2d(np.asarray(codes))
     if codes.ndim != 2 or codes.shape[1] != run.window or not len(codes):
-        raise InputError(f"`codes` must have the shape (n, {run.window}), the run's window. Received: {codes.shape}.")
+        raise InputError(
+            f"`codes` must have the shape (n, {run.window}), the run's window. Received: {codes.shape}."
+        )
     if codes.dtype.kind not in "ui" or codes.max() > N or codes.min() < 0:
         raise InputError("`codes` must be whole numbers from 0 to 4 (A 0, C 1, G 2, T 3, N 4).")
     names = [f"sequence_{row + 1}" for row in range(len(codes))]

@@ -93,8 +93,14 @@ def _write_h5(path: Path, attribution, run) -> None:
     text = h5py.string_dtype("utf-8")
     with HDF5Writer(path) as file:
         file.attrs.update(
-            {"format": FORMAT, "version": VERSION, "target": attribution.target, "method": attribution.method,
-             "seqdl": __version__, "layout": "(n, length, 4), channels A C G T; TF-MoDISco wants (n, 4, length)"}
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "target": attribution.target,
+                "method": attribution.method,
+                "seqdl": __version__,
+                "layout": "(n, length, 4), channels A C G T; TF-MoDISco wants (n, 4, length)",
+            }
         )
         genome = {} if run is None else run.card.get("genome") or {}
         for key in ("name", "checksum"):
@@ -102,7 +108,9 @@ def _write_h5(path: Path, attribution, run) -> None:
                 file.attrs[f"genome_{key}"] = genome[key]
         length = attribution.values.shape[1]
         chunks = (1, length, 4) if len(regions) else None
-        file.create_dataset("values", data=attribution.values, chunks=chunks, compression="gzip" if chunks else None)
+        file.create_dataset(
+            "values", data=attribution.values, chunks=chunks, compression="gzip" if chunks else None
+        )
         file["codes"] = attribution.codes
         file["logits"] = attribution.logits
         if attribution.delta is not None:
@@ -135,21 +143,27 @@ def read_attribution(path: str | Path):
 
     path = require_file(path, "attribution")
     try:
-        file = h5py.File(path, "r")
-    except OSError:
-        raise InputError(f"{path} is not an HDF5 file, or it is cut off.") from None
-    with file:
-        if file.attrs.get("format") != FORMAT or file.attrs.get("version", 0) > VERSION:
-            raise InputError(
-                f"{path} holds no {FORMAT} of version <= {VERSION}. "
-                f"Received: {file.attrs.get('format')!r}, version {file.attrs.get('version')!r}."
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != FORMAT or file.attrs.get("version", 0) > VERSION:
+                raise InputError(
+                    f"{path} holds no {FORMAT} of version <= {VERSION}. "
+                    f"Received: {file.attrs.get('format')!r}, version {file.attrs.get('version')!r}."
+                )
+            columns = [file[key].asstr()[:] for key in ("chrom", "strand", "name")]
+            regions = tuple(
+                Interval(chrom, int(start), int(end), strand, name)
+                for chrom, strand, name, start, end in zip(
+                    *columns, file["start"][:], file["end"][:], strict=True
+                )
             )
-        columns = [file[key].asstr()[:] for key in ("chrom", "strand", "name")]
-        regions = tuple(
-            Interval(chrom, int(start), int(end), strand, name)
-            for chrom, strand, name, start, end in zip(*columns, file["start"][:], file["end"][:], strict=True)
-        )
-        return Attribution(
-            file["values"][:], regions, str(file.attrs["target"]), str(file.attrs["method"]),
-            file["codes"][:], file["logits"][:], file["delta"][:] if "delta" in file else None,
-        )
+            return Attribution(
+                file["values"][:],
+                regions,
+                str(file.attrs["target"]),
+                str(file.attrs["method"]),
+                file["codes"][:],
+                file["logits"][:],
+                file["delta"][:] if "delta" in file else None,
+            )
+    except (OSError, KeyError) as error:
+        raise InputError(f"{path} is not an HDF5 file, or it is cut off: {error}.") from error

@@ -207,4 +207,3 @@ def _report(what: str, mapping: dict[str, str], rules: dict[str, str], unmatched
     if unmatched:
         lines.append(f"{what}: not in the genome: {few(unmatched)}")
     return "\n".join(lines)
-

@@ -211,20 +211,24 @@ def _fasta(path: Path, scratch: Path) -> tuple[Iterator[tuple[str, bytes]], dict
             with gzip.open(path, "rb") as packed, open(plain, "wb") as unpacked:
                 shutil.copyfileobj(packed, unpacked, _BLOCK)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(f"The genome file {path} is truncated or damaged: {error}. Fetch it again.") from error
+            raise InputError(
+                f"The genome file {path} is truncated or damaged: {error}. Fetch it again."
+            ) from error
     with open(plain, "rb") as handle:
         head = handle.read(4096)
     if not head.lstrip().startswith(b">"):
         found = "binary data" if b"\x00" in head else repr(head[:20].decode("utf-8", "replace"))
-        raise InputError(f"The genome file {path} is not FASTA: it must begin with '>'. It begins with {found}.")
+        raise InputError(
+            f"The genome file {path} is not FASTA: it must begin with '>'. It begins with {found}."
+        )
     try:
         fasta = Fasta(str(plain), indexname=str(scratch / "genome.fai"), as_raw=True, build_index=True)
     except (FastaIndexingError, ValueError, UnicodeDecodeError) as error:
-        raise InputError(f"The FASTA {path} cannot be indexed: {str(error).replace(str(plain), path.name)}") from error
+        raise InputError(
+            f"The FASTA {path} cannot be indexed: {str(error).replace(str(plain), path.name)}"
+        ) from error
     lengths = {name: len(fasta[name]) for name in fasta.keys()}
     empty = [name for name, n in lengths.items() if n == 0]
     if empty:
         raise InputError(f"The FASTA {path} has contigs without sequence: {few(empty)}.")
     return ((name, fasta[name][:].encode("ascii", "replace")) for name in lengths), lengths
-
-

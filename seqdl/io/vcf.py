@@ -113,7 +113,12 @@ def _open(path: Path) -> Iterator[tuple[object, _Unpacked | None]]:
     try:
         try:
             file = pysam.VariantFile(unpacked.handle if unpacked else str(path))
-        except (OSError, ValueError, NotImplementedError, TypeError) as error:  # pysam names a pipe with a TypeError
+        except (
+            OSError,
+            ValueError,
+            NotImplementedError,
+            TypeError,
+        ) as error:  # pysam names a pipe with a TypeError
             raise _unreadable(path, error, unpacked) from error
         try:
             yield file, unpacked

@@ -8,7 +8,10 @@ from seqdl.plot.style import BLUE, GREY, INK, ORANGE, PALETTE, SPLIT_COLORS, new
 
 SPLIT_LABELS = {"train": "training", "valid": "validation", "test": "test"}
 METRIC_NAMES = {
-    "loss": "loss (binary cross-entropy)", "auprc": "AUPRC", "auroc": "AUROC", "auc": "AUROC",
+    "loss": "loss (binary cross-entropy)",
+    "auprc": "AUPRC",
+    "auroc": "AUROC",
+    "auc": "AUROC",
     "learning_rate": "learning rate",
 }
 
@@ -97,7 +100,9 @@ def plot_history(history, *, monitor: str = "val_loss", kept: int | None = None,
     return figure
 
 
-def plot_contigs(contigs, contig_ids: np.ndarray, starts: np.ndarray, split: np.ndarray, lengths, *, top: int = 30):
+def plot_contigs(
+    contigs, contig_ids: np.ndarray, starts: np.ndarray, split: np.ndarray, lengths, *, top: int = 30
+):
     """Draw where on the genome the training, validation and test windows lie.
 
     Parameters
@@ -129,7 +134,9 @@ def plot_contigs(contigs, contig_ids: np.ndarray, starts: np.ndarray, split: np.
         figure, axes = new_figure(6.6, 0.95 + 0.24 * max(len(used), 2))
         ax = axes[0, 0]
         for row, contig in enumerate(used):
-            ax.barh(row, lengths[contig] / unit, height=0.66, color="#EEF1F4", edgecolor="#C5CDD5", linewidth=0.6)
+            ax.barh(
+                row, lengths[contig] / unit, height=0.66, color="#EEF1F4", edgecolor="#C5CDD5", linewidth=0.6
+            )
             of_contig = contig_ids == contig
             for code, label in enumerate(SPLIT_COLORS):
                 places = np.unique(np.clip(starts[of_contig & (split == code)], 0, None) // cell)

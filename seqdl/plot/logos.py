@@ -24,8 +24,14 @@ def draw_logo(ax, heights: np.ndarray, *, smallest: float = 0.0) -> None:
     heights = np.where(np.abs(heights) < smallest, 0.0, np.asarray(heights, np.float64))
     colors = {base: BASE_COLORS[base] for base in "ACGT"}
     logomaker.Logo(
-        pd.DataFrame(heights, columns=list("ACGT")), ax=ax, color_scheme=colors, font_name="DejaVu Sans",
-        baseline_width=0.0, vpad=0.0, show_spines=False, flip_below=False,
+        pd.DataFrame(heights, columns=list("ACGT")),
+        ax=ax,
+        color_scheme=colors,
+        font_name="DejaVu Sans",
+        baseline_width=0.0,
+        vpad=0.0,
+        show_spines=False,
+        flip_below=False,
     )
     ax.grid(False)
     ax.axhline(0.0, color=GREY, linewidth=0.7)
@@ -54,7 +60,7 @@ def plot_filters(motifs, *, top: int = 16, columns: int = 4):
     rows = max(1, -(-len(motifs) // columns))
     with style():
         figure, axes = new_figure(2.7 * columns, 1.25 * rows, rows, columns)
-        for ax in axes.ravel()[len(motifs):]:
+        for ax in axes.ravel()[len(motifs) :]:
             ax.axis("off")
         for ax, motif in zip(axes.ravel(), motifs, strict=False):
             bits = information_matrix(motif)
@@ -110,9 +116,12 @@ def plot_attribution(attribution, *, top: int = 6, width: int = 80):
             name = f"{region.name}  " if region.name not in ("", ".", region.chrom) else ""
             ax.set_title(
                 f"{name}{region.chrom}:{region.start + start:,}–{region.start + start + width:,}"
-                f"   logit {attribution.logits[row]:.2f}", fontsize=9,
+                f"   logit {attribution.logits[row]:.2f}",
+                fontsize=9,
             )
             ax.set_xticks([])
             ax.set_ylabel("contribution")
-        figure.suptitle(f"{attribution.target}: {attribution.method.replace('_', ' ')}", x=0.01, ha="left", fontsize=11)
+        figure.suptitle(
+            f"{attribution.target}: {attribution.method.replace('_', ' ')}", x=0.01, ha="left", fontsize=11
+        )
     return figure

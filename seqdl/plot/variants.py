@@ -85,7 +85,9 @@ def _bars(figure, axes, names: list[str], differences: np.ndarray, top: int) -> 
     ax = figure.add_subplot(axes[0, 1].get_gridspec()[:, 1])
     order = np.argsort(-np.abs(differences), kind="stable")[:top][::-1]
     chosen = differences[order]
-    ax.barh(range(len(order)), chosen, color=[BLUE if value > 0 else VERMILION for value in chosen], height=0.5)
+    ax.barh(
+        range(len(order)), chosen, color=[BLUE if value > 0 else VERMILION for value in chosen], height=0.5
+    )
     ax.axvline(0, color=GREY, linewidth=0.8)
     limit = 1.35 * max(np.abs(chosen).max(), 1e-12)
     ax.set_xlim(-limit if chosen.min() < 0 else -0.05 * limit, limit if chosen.max() > 0 else 0.05 * limit)
@@ -95,7 +97,9 @@ def _bars(figure, axes, names: list[str], differences: np.ndarray, top: int) -> 
     for row, index in enumerate(order):
         name = names[index] if len(names[index]) <= 26 else names[index][:24] + "…"
         change = f"{differences[index]:+.3f}".replace("-", "−")
-        ax.annotate(f"{name}  {change}", (0, row + 0.3), xycoords=("axes fraction", "data"), fontsize=7.5, va="bottom")
+        ax.annotate(
+            f"{name}  {change}", (0, row + 0.3), xycoords=("axes fraction", "data"), fontsize=7.5, va="bottom"
+        )
     ax.set_ylim(-0.6, len(order) - 0.1)
     ax.set_title("most changed targets", fontsize=9)
     ax.set_xlabel("alt − ref", fontsize=8)

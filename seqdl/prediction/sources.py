@@ -127,6 +127,10 @@ def region_windows(
             "past it left out."
         )
     table, ids = placed.table, placed.contig_ids
+    if not len(ids):
+        raise InputError(
+            f"{bed}: no region is left: all lie past the ends of their contigs. Is this the right genome?"
+        )
     starts = table.start + (table.end - table.start) // 2 - window // 2
     spelled = np.array(genome.names, object)[ids]
 

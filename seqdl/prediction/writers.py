@@ -10,6 +10,7 @@ Parquet (``.parquet``): the same table; the keys are metadata of the schema unde
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -224,12 +225,16 @@ def _read_text(path: Path) -> Table:
         skip += 1
     if about.get("format") != FORMAT:
         raise InputError(f"{path} is not a prediction file of seqdl (no line ##format={FORMAT}).")
-    frame = pd.read_csv(
-        path, sep="\t", skiprows=skip, keep_default_na=False, na_values=[], dtype={"#chrom": str, "name": str}
-    )
-    frame = frame.rename(columns={frame.columns[0]: frame.columns[0].lstrip("#")})
-    split = list(frame.columns).index("flag") + 1
-    values = frame.iloc[:, split:].to_numpy(np.float32)
+    kinds = {"#chrom": str, "#name": str, "name": str}
+    try:
+        frame = pd.read_csv(path, sep="\t", skiprows=skip, keep_default_na=False, na_values=[], dtype=kinds)
+        frame = frame.rename(columns={frame.columns[0]: frame.columns[0].lstrip("#")})
+        split = list(frame.columns).index("flag") + 1
+        values = frame.iloc[:, split:].to_numpy(np.float32)
+    except (ValueError, OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"The prediction file {path} is damaged or cut off: {error}. Predict again."
+        ) from error
     return Table(frame.iloc[:, :split], list(frame.columns[split:]), values, about)
 
 

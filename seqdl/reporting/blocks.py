@@ -52,7 +52,9 @@ class Table:
     caption: str = ""
     numeric: tuple[int, ...] = ()  # columns aligned to the right
     shown: int = 15  # rows before the reader asks for all
-    help: dict[str, str] = field(default_factory=dict)  # column -> one line, shown when the pointer rests there
+    help: dict[str, str] = field(
+        default_factory=dict
+    )  # column -> one line, shown when the pointer rests there
     kind: str = "table"
 
     @property

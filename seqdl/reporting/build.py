@@ -91,7 +91,10 @@ def render(headline, sections) -> str:
     import jinja2
 
     folder = files("seqdl.reporting") / "page"
-    read = {name: (folder / name).read_text(encoding="utf-8") for name in ("template.html", "style.css", "table.js")}
+    read = {
+        name: (folder / name).read_text(encoding="utf-8")
+        for name in ("template.html", "style.css", "table.js")
+    }
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -149,7 +149,9 @@ def training_section(found: Inputs) -> Section:
         "and augmentation on, so it may lie above the validation loss.", wide=True,
     )  # fmt: skip
     facts = _settings(training)
-    return Section("training", "How training went", reading, [picture, *([Text(facts)] if facts else [])], "Training")
+    return Section(
+        "training", "How training went", reading, [picture, *([Text(facts)] if facts else [])], "Training"
+    )
 
 
 def _settings(training: dict) -> str:
@@ -160,7 +162,8 @@ def _settings(training: dict) -> str:
     words = {True: "on", False: "off"}
     said = [
         f"{label} {words.get(training[key], training[key]) if isinstance(training[key], bool) else training[key]}"
-        for key, label in names.items() if isinstance(training.get(key), (str, int, float))
+        for key, label in names.items()
+        if isinstance(training.get(key), (str, int, float))
     ]
     if isinstance(training.get("seconds"), (int, float)):
         said.append(f"trained in {duration(training['seconds'])}")

@@ -96,7 +96,9 @@ def _table(path: Path):
     if not path.is_file() or path.stat().st_size == 0:
         return None
     try:
-        with open(path, encoding="utf-8") as handle:  # stamps stand above the header, as lines that begin with #
+        with open(
+            path, encoding="utf-8"
+        ) as handle:  # stamps stand above the header, as lines that begin with #
             stamps = sum(1 for _ in itertools.takewhile(lambda line: line.startswith("#"), handle))
         table = pd.read_csv(path, sep="\t", skiprows=stamps, keep_default_na=False, na_values=["nan", ""])
     except (ValueError, UnicodeDecodeError) as error:
@@ -147,7 +149,8 @@ def _open_scores(found: Inputs, scores, folder: Path) -> None:
         found.scores, found.scores_path = read_scores(scores), Path(scores)
         return
     files = [
-        path for path in folder.glob("*scores*")
+        path
+        for path in folder.glob("*scores*")
         if path.name.endswith(SCORE_SUFFIXES) and "reject" not in path.name and not path.name.startswith(".")
     ]
     for path in sorted(files, key=lambda path: -path.stat().st_mtime):

@@ -39,9 +39,13 @@ def variant_section(found: Inputs) -> Section:
     chosen = table.iloc[order[: max(TABLE_ROWS, found.top)]]
     rows = [
         [
-            Cell(f"{row.chrom}:{row.pos:,}"), Cell("" if row.id == "." else str(row.id)),
-            Cell(_allele(row.ref)), Cell(_allele(row.alt)), Cell(str(row.max_target)),
-            Cell(number(row.max_ref), row.max_ref), Cell(number(row.max_alt), row.max_alt),
+            Cell(f"{row.chrom}:{row.pos:,}"),
+            Cell("" if row.id == "." else str(row.id)),
+            Cell(_allele(row.ref)),
+            Cell(_allele(row.alt)),
+            Cell(str(row.max_target)),
+            Cell(number(row.max_ref), row.max_ref),
+            Cell(number(row.max_alt), row.max_alt),
             Cell(signed(row.max_alt - row.max_ref), row.max_alt - row.max_ref),
         ]
         for row in chosen.itertuples()
@@ -73,7 +77,9 @@ def _variant_pictures(found: Inputs, rows: np.ndarray) -> list:
             f"seqdl report --run {found.folder} --genome {found.genome_name}",
         )]  # fmt: skip
     table = found.scores.variants.iloc[rows]
-    variants = [Variant(str(r.chrom), int(r.pos), str(r.ref), str(r.alt), str(r.id)) for r in table.itertuples()]
+    variants = [
+        Variant(str(r.chrom), int(r.pos), str(r.ref), str(r.alt), str(r.id)) for r in table.itertuples()
+    ]
     try:
         explained = explain_variants(found.run, found.genome, variants, list(table["max_target"]))
     except SeqdlError as error:
@@ -88,9 +94,7 @@ def _variant_pictures(found: Inputs, rows: np.ndarray) -> list:
         word = "raises" if change > 0 else "lowers"
         name = f"{item.variant.chrom}:{item.variant.pos:,} {_allele(item.variant.ref)}>{_allele(item.variant.alt)}"
         identity = "" if item.variant.id in (".", "") else f" ({item.variant.id})"
-        caption = (
-            f"{name}{identity} {word} {item.target} from {item.ref_probability:.3f} to {item.alt_probability:.3f}."
-        )
+        caption = f"{name}{identity} {word} {item.target} from {item.ref_probability:.3f} to {item.alt_probability:.3f}."
         figure = plot_variant(
             item, found.scores.targets if differences is not None else None,
             None if differences is None else differences[row],
@@ -131,7 +135,9 @@ def filter_section(found: Inputs) -> Section:
     except SeqdlError as error:
         return Section("filters", title, "", [Missing(str(error))], "Filters")
     if not motifs:
-        return Section("filters", title, "No filter of the first layer fires often enough to draw it.", [], "Filters")
+        return Section(
+            "filters", title, "No filter of the first layer fires often enough to draw it.", [], "Filters"
+        )
     shown = motifs[:16]
     reading = (
         f"{len(motifs)} of {count(total, 'filter')} fire at ten or more places in {len(windows):,} windows; these are "
@@ -154,7 +160,9 @@ def _windows(dataset) -> np.ndarray:
     indices = np.flatnonzero(dataset.split == 0)
     if not len(indices):
         indices = np.arange(dataset.n)
-    indices = indices[np.linspace(0, len(indices) - 1, min(len(indices), 8 * FILTER_WINDOWS)).astype(np.int64)]
+    indices = indices[
+        np.linspace(0, len(indices) - 1, min(len(indices), 8 * FILTER_WINDOWS)).astype(np.int64)
+    ]
     carries = dataset.labelled[indices]
     chosen = indices[carries] if carries.sum() >= FILTER_WINDOWS // 4 else indices
     return chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), FILTER_WINDOWS)).astype(np.int64)]

@@ -46,11 +46,13 @@ def headline(found: Inputs) -> Headline:
         tiles += _score_tiles(metrics)
     tiles += _size_tiles(card)
     subtitle = " · ".join(
-        str(part) for part in (
+        str(part)
+        for part in (
             f"folder {found.run.path.resolve().name}",
             f"trained {str(card.get('created', ''))[:10]}" if card.get("created") else "",
             f"seqdl {card.get('seqdl')}" if card.get("seqdl") else "",
-        ) if part
+        )
+        if part
     )
     return Headline(title, subtitle, sentences, verdict, tiles, caveats(found))
 

@@ -72,7 +72,9 @@ def _category_table(metrics: dict) -> Table:
         sources = models
         if category is not None:
             sources = [(model.get("by_category") or {}).get(category) or {} for model in models]
-        targets = next((item["n_targets"] for item in sources if "n_targets" in item), metrics.get("targets_scored"))
+        targets = next(
+            (item["n_targets"] for item in sources if "n_targets" in item), metrics.get("targets_scored")
+        )
         cells = [Cell(category or "all targets"), Cell(number(targets), targets)]
         for key in ("median_auroc", "median_auprc"):
             known = [item.get(key) for item in sources[1:]]
@@ -97,10 +99,14 @@ def _score_cell(source: dict, key: str, baseline: float | None) -> Cell:
 
 
 def _scored(value, low, high, baseline, floor: float) -> Cell:
-    value, low, high, baseline = (np.nan if item is None else float(item) for item in (value, low, high, baseline))
+    value, low, high, baseline = (
+        np.nan if item is None else float(item) for item in (value, low, high, baseline)
+    )
     note = f"{low:.3f}–{high:.3f}" if low == low and high == high else ""
     scale = [float(np.clip((item - floor) / (1 - floor), 0, 1)) for item in (low, value, high, baseline)]
-    return Cell(number(value), value if value == value else -1.0, tuple(scale) if value == value else None, note)
+    return Cell(
+        number(value), value if value == value else -1.0, tuple(scale) if value == value else None, note
+    )
 
 
 def target_section(found: Inputs) -> Section:
@@ -137,10 +143,13 @@ def target_section(found: Inputs) -> Section:
         ])  # fmt: skip
     name = label_of(best) if best else "baseline"
     columns = ("target", "cell", "category", "positives", "AUROC", "AUPRC", "guessing", "AUPRC gain")
-    keep = [i for i in range(len(columns)) if i not in (1, 2) or any(row[i].text not in ("", "–") for row in rows)]
+    keep = [
+        i for i in range(len(columns)) if i not in (1, 2) or any(row[i].text not in ("", "–") for row in rows)
+    ]
     numeric = tuple(place for place, i in enumerate(keep) if i in (3, 6, 7))
     help = {
-        "positives": "test windows that carry the target", "guessing": "share of positives: the AUPRC of a guess",
+        "positives": "test windows that carry the target",
+        "guessing": "share of positives: the AUPRC of a guess",
         "AUPRC gain": f"AUPRC of the network minus that of {name}",
         "AUROC": f"blue: the network with its 95 % interval; vermilion: {name}; the scale runs from 0.5 to 1",
         "AUPRC": f"blue: the network with its 95 % interval; vermilion: {name}; the scale runs from 0 to 1",
@@ -157,7 +166,9 @@ def target_section(found: Inputs) -> Section:
         weak = [str(target) for target in scored[scored["auroc"] < 0.6].index]
         reading = f"It does best on {listing(ordered[:3])} by AUPRC."
         if weak:
-            reading += f" {count(len(weak), 'target')} stay near chance (AUROC below 0.6): {listing(weak, 4)}."
+            reading += (
+                f" {count(len(weak), 'target')} stay near chance (AUROC below 0.6): {listing(weak, 4)}."
+            )
     return Section("targets", title, reading, [block], "Targets")
 
 
@@ -185,7 +196,9 @@ def calibration_section(found: Inputs) -> Section:
     mine = mine.dropna(subset=["mean_predicted"])
     reading += read_calibration(mine)
     if error is not None:
-        reading += f" (Expected calibration error over all predictions, most of which are near 0: {error:.4f}.)"
+        reading += (
+            f" (Expected calibration error over all predictions, most of which are near 0: {error:.4f}.)"
+        )
     alt = "Calibration: " + "; ".join(
         f"predicted {row.mean_predicted:.2f}, observed {row.observed:.2f}" for row in mine.itertuples()
     )
@@ -216,9 +229,17 @@ def read_calibration(bins) -> str:
         n = int(high["n"].sum())
         if n < 50:
             continue
-        predicted, observed = (float((high[name] * high["n"]).sum() / n) for name in ("mean_predicted", "observed"))
+        predicted, observed = (
+            float((high[name] * high["n"]).sum() / n) for name in ("mean_predicted", "observed")
+        )
         ratio = observed / predicted
-        said = "too high: trust the ranking, not the value" if ratio < 0.8 else "about right" if ratio <= 1.25 else "too low"
+        said = (
+            "too high: trust the ranking, not the value"
+            if ratio < 0.8
+            else "about right"
+            if ratio <= 1.25
+            else "too low"
+        )
         return (
             f" Of {n:,} predictions above {floor}, whose mean is {predicted:.2f}, {100 * observed:.0f} % carry the target: "
             f"high predictions are {said}."

@@ -99,7 +99,9 @@ class KeepBest(keras.callbacks.Callback):
         sign = -1 if self.monitor.endswith("loss") else 1
         if not np.isfinite(logs["loss"]) or not np.isfinite(logs["val_loss"]):
             if self.best_value is None and not np.isfinite(logs["val_loss"]):
-                raise InputError("The loss was not a number after the first epoch. Use a lower --learning-rate.")
+                raise InputError(
+                    "The loss was not a number after the first epoch. Use a lower --learning-rate."
+                )
             say("The loss is no longer a number; stopping. A lower --learning-rate helps.")
             self.model.stop_training = True
         if self.best_value is None or (np.isfinite(value) and sign * value > sign * self.best_value):
@@ -126,7 +128,16 @@ class WriteDown(keras.callbacks.Callback):
         History so far.
     """
 
-    def __init__(self, folder: Path, checkpoint: str, history: str, config: TrainingConfig, dataset: str, keep: KeepBest, rows: list) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        checkpoint: str,
+        history: str,
+        config: TrainingConfig,
+        dataset: str,
+        keep: KeepBest,
+        rows: list,
+    ) -> None:
         super().__init__()
         self.folder, self.checkpoint, self.history = folder, checkpoint, history
         self.config, self.dataset, self.keep, self.rows = config, dataset, keep, rows
@@ -140,7 +151,14 @@ class WriteDown(keras.callbacks.Callback):
         """Append the epoch and save the state."""
         rate = float(np.asarray(self.model.optimizer.learning_rate))
         seconds = round(time.monotonic() - self._began, 2)
-        self.rows.append({"epoch": epoch + 1, **{k: float(v) for k, v in logs.items()}, "learning_rate": rate, "seconds": seconds})
+        self.rows.append(
+            {
+                "epoch": epoch + 1,
+                **{k: float(v) for k, v in logs.items()},
+                "learning_rate": rate,
+                "seconds": seconds,
+            }
+        )
         text = io.StringIO()
         writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -172,7 +190,9 @@ class Tell(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
         """Open the bar."""
-        self._context = progress_bar(self.steps * self.batch_size, f"Epoch {epoch + 1}/{self.epochs}", "windows")
+        self._context = progress_bar(
+            self.steps * self.batch_size, f"Epoch {epoch + 1}/{self.epochs}", "windows"
+        )
         self._bar = self._context.__enter__()
         self._began = time.monotonic()
 

@@ -54,9 +54,17 @@ def check_card(card: object, where: str | Path) -> dict:
         ("n_policy", card.get("n_policy") == "zeros", "'zeros'"),
         ("strand_average", isinstance(card.get("strand_average"), bool), "true or false"),
         ("targets", _are_targets(card.get("targets")), "a list of objects, each with a name of its own"),
-        ("genome", _is_genome(card.get("genome")), "an object of name, checksum and contigs with length and md5"),
+        (
+            "genome",
+            _is_genome(card.get("genome")),
+            "an object of name, checksum and contigs with length and md5",
+        ),
         ("model", isinstance(card.get("model"), dict) and "name" in card["model"], "an object with a name"),
-        ("split", isinstance(card.get("split"), dict) and "random" in card["split"], "an object that says `random`"),
+        (
+            "split",
+            isinstance(card.get("split"), dict) and "random" in card["split"],
+            "an object that says `random`",
+        ),
     )
     for name, good, form in rules:
         if not good:
@@ -107,5 +115,6 @@ def _is_genome(genome: object) -> bool:
         return False
     contigs = genome.get("contigs")
     return isinstance(contigs, dict) and all(
-        isinstance(c, dict) and _whole(c.get("length"), 0) and isinstance(c.get("md5"), str) for c in contigs.values()
+        isinstance(c, dict) and _whole(c.get("length"), 0) and isinstance(c.get("md5"), str)
+        for c in contigs.values()
     )

@@ -53,10 +53,14 @@ def read_state(path: str | Path) -> dict:
     try:
         with h5py.File(path, "r") as f:
             if f.attrs.get("format") != FORMAT or f.attrs["version"] > VERSION:
-                raise InputError(f"{path} is no checkpoint that this seqdl can read. Train again with --overwrite.")
+                raise InputError(
+                    f"{path} is no checkpoint that this seqdl can read. Train again with --overwrite."
+                )
             return json.loads(f["state"][()].decode("utf-8"))
     except (OSError, KeyError, json.JSONDecodeError) as error:
-        raise InputError(f"The checkpoint {path} is damaged: {error}. Train again with --overwrite.") from error
+        raise InputError(
+            f"The checkpoint {path} is damaged: {error}. Train again with --overwrite."
+        ) from error
 
 
 def restore(path: str | Path, model) -> list[np.ndarray]:
@@ -67,15 +71,29 @@ def restore(path: str | Path, model) -> list[np.ndarray]:
     path : path
     model : keras.Model
         Compiled, of the same architecture and optimizer.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, or of another architecture or optimizer.
     """
     model.optimizer.build(model.trainable_variables)
-    with h5py.File(path, "r") as f:
-        groups = {name: [f[name][key][()] for key in sorted(f[name])] for name in ("model", "optimizer", "best")}
+    try:
+        with h5py.File(path, "r") as f:
+            groups = {
+                name: [f[name][key][()] for key in sorted(f[name])] for name in ("model", "optimizer", "best")
+            }
+    except (OSError, KeyError) as error:
+        raise InputError(
+            f"The checkpoint {path} is damaged: {error}. Train again with --overwrite."
+        ) from error
     shapes = [tuple(v.shape) for v in model.optimizer.variables]
     if [w.shape for w in groups["model"]] != [w.shape for w in model.get_weights()] or shapes != [
         a.shape for a in groups["optimizer"]
     ]:
-        raise InputError(f"The checkpoint {path} belongs to another architecture or optimizer; train with --overwrite.")
+        raise InputError(
+            f"The checkpoint {path} belongs to another architecture or optimizer; train with --overwrite."
+        )
     model.set_weights(groups["model"])
     for variable, value in zip(model.optimizer.variables, groups["optimizer"], strict=True):
         variable.assign(value)

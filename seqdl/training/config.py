@@ -90,8 +90,17 @@ class TrainingConfig:
         ):  # fmt: skip
             value = getattr(self, name)
             if value not in allowed:
-                raise InputError(f"`{name}` must be one of {', '.join(allowed)}. Received: {value!r}.{suggest(str(value), allowed)}")
-        for name, least in (("epochs", 1), ("batch_size", 1), ("patience", 0), ("max_shift", 0), ("seed", 0), ("epoch_windows", 1)):
+                raise InputError(
+                    f"`{name}` must be one of {', '.join(allowed)}. Received: {value!r}.{suggest(str(value), allowed)}"
+                )
+        for name, least in (
+            ("epochs", 1),
+            ("batch_size", 1),
+            ("patience", 0),
+            ("max_shift", 0),
+            ("seed", 0),
+            ("epoch_windows", 1),
+        ):
             value = getattr(self, name)
             if name == "epoch_windows" and value is None:
                 continue

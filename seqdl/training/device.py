@@ -13,7 +13,9 @@ def describe_device() -> str:
     backend = keras.backend.backend()
     gpus = _gpus(backend)
     if gpus:
-        return f"Computing on {gpus[0]} ({backend})" + (f", one of {len(gpus)} GPUs." if len(gpus) > 1 else ".")
+        return f"Computing on {gpus[0]} ({backend})" + (
+            f", one of {len(gpus)} GPUs." if len(gpus) > 1 else "."
+        )
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     text = f"Computing on the CPU, {cores} cores ({backend})."
     if os.path.exists("/proc/driver/nvidia/version") or shutil.which("nvidia-smi"):

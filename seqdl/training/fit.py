@@ -169,7 +169,9 @@ def build_network(config: TrainingConfig, window: int, n_targets: int, output_bi
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
     try:
-        return build_model(config.model, window, n_targets, preset=config.preset, output_bias=output_bias, **config.overrides)
+        return build_model(
+            config.model, window, n_targets, preset=config.preset, output_bias=output_bias, **config.overrides
+        )
     finally:
         keras.config.set_dtype_policy(before)
 
@@ -205,7 +207,10 @@ def _optimizer(config: TrainingConfig, steps: int):
     rate = config.learning_rate
     if config.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(
-            0.0 if warm else rate, max(1, total - warm), warmup_target=rate if warm else None, warmup_steps=warm
+            0.0 if warm else rate,
+            max(1, total - warm),
+            warmup_target=rate if warm else None,
+            warmup_steps=warm,
         )
     clip = {"global_clipnorm": config.clip_norm} if config.clip_norm else {}
     if config.optimizer == "adamw":
@@ -226,7 +231,9 @@ def _check_tensorboard(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--tensorboard {folder} is a file; a folder is needed.")
     if find_spec("tensorboard") is None or find_spec("tensorflow") is None:
-        raise MissingDependencyError("--tensorboard needs TensorFlow and TensorBoard: pip install 'seqdl[tensorboard]'")
+        raise MissingDependencyError(
+            "--tensorboard needs TensorFlow and TensorBoard: pip install 'seqdl[tensorboard]'"
+        )
 
 
 def _check_data(data: Dataset, config: TrainingConfig) -> None:
@@ -268,7 +275,9 @@ def _begun(out: Path, data: Dataset, config: TrainingConfig, resume: bool, overw
             raise InputError(f"{out} holds a finished run; there is nothing to resume.")
         raise InputError(f"{out} holds a finished run. Choose another --out, or replace it with --overwrite.")
     if checkpoint.exists() and not overwrite:
-        raise InputError(f"{out} holds an unfinished training. Go on with --resume, or start afresh with --overwrite.")
+        raise InputError(
+            f"{out} holds an unfinished training. Go on with --resume, or start afresh with --overwrite."
+        )
     return None
 
 
@@ -283,7 +292,9 @@ def _make_folder(out: Path, config: TrainingConfig) -> None:
     write_text(out / CONFIG, json.dumps(config.to_dict(), indent=1))
 
 
-def _finish(out: Path, data: Dataset, config: TrainingConfig, network, rows: list, keep, seconds: float) -> Run:
+def _finish(
+    out: Path, data: Dataset, config: TrainingConfig, network, rows: list, keep, seconds: float
+) -> Run:
     """Write the float32 model with its card; the checkpoint has then done its work."""
     from dataclasses import replace
 
@@ -309,5 +320,3 @@ def _finish(out: Path, data: Dataset, config: TrainingConfig, network, rows: lis
     (out / CHECKPOINT).unlink(missing_ok=True)
     say(f"Trained {len(rows)} epochs in {duration(seconds)}.")
     return Run.open(out)
-
-

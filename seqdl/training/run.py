@@ -22,7 +22,13 @@ from seqdl.training.card import FORMAT, VERSION, check_card, check_same
 from seqdl.version import __version__
 from seqdl.words import few, suggest
 
-MODEL, CARD, CONFIG, HISTORY, METRICS = "model.keras", "card.json", "config.json", "history.csv", "metrics.json"
+MODEL, CARD, CONFIG, HISTORY, METRICS = (
+    "model.keras",
+    "card.json",
+    "config.json",
+    "history.csv",
+    "metrics.json",
+)
 CHECKPOINT = "checkpoint.h5"
 _PACKAGES = ("tensorflow", "keras", "jax", "torch", "numpy", "h5py", "pyfaidx", "pybedtools")
 
@@ -112,11 +118,17 @@ def read_history(path: str | Path) -> list[dict[str, float]]:
 
     try:
         with open(path, newline="", encoding="utf-8") as handle:
-            rows = [{k: float(v) for k, v in row.items() if v not in ("", None)} for row in csv.DictReader(handle)]
+            rows = [
+                {k: float(v) for k, v in row.items() if v not in ("", None)} for row in csv.DictReader(handle)
+            ]
     except (ValueError, TypeError, csv.Error) as error:
-        raise InputError(f"The history {path} is damaged: {error}. Copy the run again from where it was trained.") from error
+        raise InputError(
+            f"The history {path} is damaged: {error}. Copy the run again from where it was trained."
+        ) from error
     if rows and not {"epoch", "loss"} <= rows[0].keys():
-        raise InputError(f"The history {path} has no columns 'epoch' and 'loss'. It has: {', '.join(rows[0])}.")
+        raise InputError(
+            f"The history {path} has no columns 'epoch' and 'loss'. It has: {', '.join(rows[0])}."
+        )
     return rows
 
 
@@ -159,11 +171,17 @@ class Run:
 
             card, model_file = read_card(path), path
             if card is None:
-                raise InputError(f"{path} carries no seqdl card, so its window and targets are unknown. Give a run folder.")
+                raise InputError(
+                    f"{path} carries no seqdl card, so its window and targets are unknown. Give a run folder."
+                )
         else:
             model_file = path / MODEL
             if not model_file.exists():
-                unfinished = " Its training was cut off: go on with `seqdl train --resume`." if (path / CHECKPOINT).exists() else ""
+                unfinished = (
+                    " Its training was cut off: go on with `seqdl train --resume`."
+                    if (path / CHECKPOINT).exists()
+                    else ""
+                )
                 raise InputError(f"{path} is no finished run: it has no {MODEL}.{unfinished}")
             card = _read_json(path / CARD, "run card")
         return cls(path, check_card(card, path), model_file)
@@ -300,7 +318,9 @@ class Run:
             return None
         metrics = _read_json(file, "metrics file")
         if not isinstance(metrics, dict) or not metrics.get("models"):
-            raise InputError(f"The metrics file {file} holds no models' numbers. Write it again with `seqdl evaluate`.")
+            raise InputError(
+                f"The metrics file {file} holds no models' numbers. Write it again with `seqdl evaluate`."
+            )
         return metrics
 
     def update_card(self, **entries) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,6 +72,13 @@ def _foreign(path: Path) -> InputError:
     )
 
 
+def _described(path: Path, text: str | bytes) -> dict:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise _foreign(path) from error
+
+
 def _table(variants: pd.DataFrame, values: np.ndarray, meta: dict) -> ScoreTable:
     """Take the columns "<target>:<score>", target by target, apart."""
     cube = values.reshape(len(variants), len(meta["targets"]), len(meta["scores"]))
@@ -84,7 +92,7 @@ def _read_tsv(path: Path) -> ScoreTable:
     meta = header = None
     for number, line in read_lines(path, "table of scores"):
         if line.startswith("##meta="):
-            meta = json.loads(line[len("##meta=") :])
+            meta = _described(path, line[len("##meta=") :])
         elif not line.startswith("##"):
             header = (number, line.lstrip("#").split("\t"))
             break
@@ -92,16 +100,21 @@ def _read_tsv(path: Path) -> ScoreTable:
         raise _foreign(path)
     number, names = header
     texts = dict.fromkeys((0, 2, 3, 4, 5, 6), str)
-    frame = pd.read_csv(
-        path,
-        sep="\t",
-        skiprows=number,
-        header=None,
-        names=range(len(names)),
-        dtype={i: texts.get(i, np.float32) for i in range(len(names))} | {1: np.int64},
-        keep_default_na=False,
-        compression="gzip" if path.suffix == ".gz" else None,
-    )
+    try:
+        frame = pd.read_csv(
+            path,
+            sep="\t",
+            skiprows=number,
+            header=None,
+            names=range(len(names)),
+            dtype={i: texts.get(i, np.float32) for i in range(len(names))} | {1: np.int64},
+            keep_default_na=False,
+            compression="gzip" if path.suffix == ".gz" else None,
+        )
+    except (ValueError, OSError, EOFError, zlib.error) as error:
+        raise InputError(
+            f"The table of scores {path} is damaged or cut off: {error}. Score again."
+        ) from error
     variants = frame.iloc[:, : len(_COLUMNS)].set_axis(_COLUMNS, axis=1)
     return _table(variants, frame.iloc[:, len(_COLUMNS) :].to_numpy(np.float32), meta)
 
@@ -119,7 +132,7 @@ def _read_parquet(path: Path) -> ScoreTable:
         raise _foreign(path)
     frame = table.to_pandas()
     variants = frame.iloc[:, : len(_COLUMNS)].set_axis(_COLUMNS, axis=1)
-    return _table(variants, frame.iloc[:, len(_COLUMNS) :].to_numpy(np.float32), json.loads(described))
+    return _table(variants, frame.iloc[:, len(_COLUMNS) :].to_numpy(np.float32), _described(path, described))
 
 
 def _read_h5(path: Path) -> ScoreTable:

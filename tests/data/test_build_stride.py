@@ -14,7 +14,9 @@ def toy(tmp_path_factory):
     rng = np.random.default_rng(1)
     (folder / "peaks").mkdir()
     for name in ("one", "two"):
-        rows = [(c, s) for c, n in Genome(fasta).lengths.items() for s in sorted(rng.integers(0, n - 1, n // 300))]
+        rows = [
+            (c, s) for c, n in Genome(fasta).lengths.items() for s in sorted(rng.integers(0, n - 1, n // 300))
+        ]
         (folder / "peaks" / f"{name}.bed").write_text("".join(f"{c}\t{s}\t{s + 1}\n" for c, s in rows))
     return folder, fasta
 
@@ -23,7 +25,15 @@ def build(toy, out, **more):
     """Build on whole chromosomes of the toy genome."""
     folder, fasta = toy
     report = build_dataset(
-        fasta, folder / "peaks", 200, 100, folder / out, test_chroms="chrC", valid_chroms="chrB", max_n=1.0, **more
+        fasta,
+        folder / "peaks",
+        200,
+        100,
+        folder / out,
+        test_chroms="chrC",
+        valid_chroms="chrB",
+        max_n=1.0,
+        **more,
     )
     return report, Dataset.open(folder / out)
 
@@ -65,4 +75,6 @@ def test_a_stride_divides_the_bin(toy, stride):
 def test_not_with_a_random_split(toy):
     folder, fasta = toy
     with pytest.raises(InputError, match="random split"):
-        build_dataset(fasta, folder / "peaks", 200, 100, folder / "x.h5", random_split="0.1,0.1", train_stride=50)
+        build_dataset(
+            fasta, folder / "peaks", 200, 100, folder / "x.h5", random_split="0.1,0.1", train_stride=50
+        )

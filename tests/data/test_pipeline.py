@@ -113,7 +113,10 @@ def test_stored_sequences_and_their_edges(tmp_path):
     data = Dataset.open(path)
     assert data.random_split and data.kind == "sequences"
     assert np.array_equal(data.codes(np.array([1, 0])), np.stack([codes[6:], codes[:6]]))
-    assert data.codes(np.array([0, 1]), np.array([2, -1])).tolist() == [[2, 3, 0, 1, 4, 4], [4, 2, 3, 0, 1, 2]]
+    assert data.codes(np.array([0, 1]), np.array([2, -1])).tolist() == [
+        [2, 3, 0, 1, 4, 4],
+        [4, 2, 3, 0, 1, 2],
+    ]
 
 
 @pytest.mark.parametrize("damage", ["cut", "other", "newer"])
@@ -125,7 +128,9 @@ def test_damaged_datasets_are_refused(tmp_path, data, damage):
     else:
         with h5py.File(path, "r+") as f:
             f.attrs["format" if damage == "other" else "version"] = "x" if damage == "other" else 99
-    with pytest.raises(InputError, match={"cut": "damaged", "other": "no seqdl dataset", "newer": "version 99"}[damage]):
+    with pytest.raises(
+        InputError, match={"cut": "damaged", "other": "no seqdl dataset", "newer": "version 99"}[damage]
+    ):
         Dataset.open(path)
 
 
@@ -157,7 +162,11 @@ def test_other_backends_load_no_tensorflow(data):
     import os
 
     found = subprocess.run(
-        [sys.executable, "-c", program], env={**os.environ, "KERAS_BACKEND": "jax"}, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert json.loads(found.stdout) == [[8, 200], False]
 

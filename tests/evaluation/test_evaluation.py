@@ -48,6 +48,10 @@ def test_files_hold_what_is_returned(trained, result):
     folder = trained[0].path
     assert all(path.is_file() for path in result.files)
     assert result.metrics == json.loads((folder / "metrics.json").read_text()) == trained[0].metrics()
+    told = json.loads((folder / "card.json").read_text())["metrics"]
+    assert (
+        told["test"]["median_auroc"] == result.metrics["models"][0]["median_auroc"] and "validation" in told
+    )
     for name, table in (
         ("metrics", result.targets),
         ("calibration", result.calibration),

@@ -8,7 +8,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from seqdl.errors import InputError
 from seqdl.evaluation.metrics import (
-    bootstrap_metrics, bootstrap_weights, genomic_blocks, nan_quantile, rank_metrics,
+    bootstrap_metrics,
+    bootstrap_weights,
+    genomic_blocks,
+    nan_quantile,
+    rank_metrics,
 )  # fmt: skip
 
 

@@ -30,7 +30,9 @@ def run(folder):
 def bed(folder, tmp_path):
     """The first CTCF motifs, and a region whose window leaves the contig."""
     _, places = make_genome(tmp_path)
-    rows = [f"{chrom}\t{at}\t{at + 12}\tsite{i}" for i, (chrom, at, which) in enumerate(places) if which == 0][:6]
+    rows = [
+        f"{chrom}\t{at}\t{at + 12}\tsite{i}" for i, (chrom, at, which) in enumerate(places) if which == 0
+    ][:6]
     path = tmp_path / "regions.bed"
     path.write_text("\n".join([*rows, "chrI\t0\t20\tedge"]) + "\n")
     return path
@@ -51,7 +53,15 @@ def test_regions_are_explained_where_their_motif_lies(folder, run, bed):
 
 def test_h5_reads_back_and_states_its_layout(folder, run, bed, tmp_path):
     out = tmp_path / "attr.h5"
-    result = attribute(run, genome=folder / "genome.fa", bed=bed, target="GATA1", method="integrated_gradients", steps=8, out=out)
+    result = attribute(
+        run,
+        genome=folder / "genome.fa",
+        bed=bed,
+        target="GATA1",
+        method="integrated_gradients",
+        steps=8,
+        out=out,
+    )
     again = read_attribution(out)
     for mine, theirs in zip(result, again, strict=True):
         if isinstance(mine, np.ndarray):
@@ -59,7 +69,10 @@ def test_h5_reads_back_and_states_its_layout(folder, run, bed, tmp_path):
         else:
             assert mine == theirs
     with h5py.File(out) as file:
-        assert file.attrs["genome_checksum"] == run.card["genome"]["checksum"] and "A C G T" in file.attrs["layout"]
+        assert (
+            file.attrs["genome_checksum"] == run.card["genome"]["checksum"]
+            and "A C G T" in file.attrs["layout"]
+        )
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
@@ -87,8 +100,13 @@ def test_a_variants_explanation_shows_the_prediction_that_scoring_gives(folder, 
     variants = [Variant(chrom, at + 5, ref, ref[0]), Variant(chrom, at + 5, ref[0], ref[0] + "TT")]
     explained = explain_variants(run, genome, variants, ["CTCF", "DNase"])
     for item, target in zip(explained, (0, 4), strict=True):
-        for codes, probability in ((item.ref_codes, item.ref_probability), (item.alt_codes, item.alt_probability)):
-            assert Predictor(run).probabilities(codes[None])[0, target] == pytest.approx(probability, abs=1e-6)
+        for codes, probability in (
+            (item.ref_codes, item.ref_probability),
+            (item.alt_codes, item.alt_probability),
+        ):
+            assert Predictor(run).probabilities(codes[None])[0, target] == pytest.approx(
+                probability, abs=1e-6
+            )
         assert decode(item.ref_codes) == genome.sequence(chrom, item.start, item.start + WINDOW)
         assert item.ref_probability > item.alt_probability
         assert np.abs(item.ref_values).sum() > np.abs(item.alt_values).sum()

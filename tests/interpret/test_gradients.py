@@ -44,7 +44,9 @@ def test_the_saliency_of_a_linear_model_is_its_weights(codes):
     model = linear()
     weights = np.asarray(model.get_layer("logits").kernel).reshape(LENGTH, 4, 3)
     for target in range(3):
-        values, logits, delta = attribute_codes(logit_model(model), codes, target, method="saliency", batch_size=3)
+        values, logits, delta = attribute_codes(
+            logit_model(model), codes, target, method="saliency", batch_size=3
+        )
         np.testing.assert_allclose(values, np.broadcast_to(weights[:, :, target], values.shape), atol=1e-7)
         expected = np.tensordot(one_hot(codes), weights[:, :, target], 2)
         np.testing.assert_allclose(logits, expected, atol=1e-5)

@@ -11,7 +11,17 @@ from seqdl.reporting.build import report
 from tests.toy_report import add_variants, make_genome, make_run
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
-SECTIONS = ["data", "training", "performance", "targets", "calibration", "variants", "filters", "card", "glossary"]
+SECTIONS = [
+    "data",
+    "training",
+    "performance",
+    "targets",
+    "calibration",
+    "variants",
+    "filters",
+    "card",
+    "glossary",
+]
 
 
 class Page(HTMLParser):
@@ -80,7 +90,7 @@ def test_a_full_page_has_every_section_and_loads_nothing(full):
     assert [attrs["href"] for attrs in page.all("a")] == [f"#{name}" for name in SECTIONS]
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
-    assert "class=\"missing\"" not in source
+    assert 'class="missing"' not in source
 
 
 @pytest.mark.slow
@@ -89,7 +99,9 @@ def test_the_page_says_what_matters_in_words(full):
     assert "DeepSEA on 6 targets of toy" in text
     assert "on 300 test windows of chrIII, which it never saw" in text
     assert "The best simple rule, k-mer regression, reaches" in text
-    assert "1 target has fewer than 10 positive test windows and stays out of the medians: H3K4me1 <b>&." in text
+    assert (
+        "1 target has fewer than 10 positive test windows and stays out of the medians: H3K4me1 <b>&." in text
+    )
     assert "30 alleles scored from scores.tsv.gz" in text
     assert "RANDOM" not in text and "random over windows" not in text
 
@@ -98,7 +110,9 @@ def test_the_page_says_what_matters_in_words(full):
 def test_a_random_split_is_said_at_the_top(full, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(full, run)
-    (run / "card.json").write_text((run / "card.json").read_text().replace('"random": false', '"random": true'))
+    (run / "card.json").write_text(
+        (run / "card.json").read_text().replace('"random": false', '"random": true')
+    )
     text = Page(report(run, top=0).read_text(encoding="utf-8")).text
     assert text.index("The split is random over windows") < text.index("What it was trained on")
     assert "never saw" not in text
@@ -120,7 +134,9 @@ def test_a_run_that_travels_without_its_data_still_gives_a_page(bare, tmp_path):
     run = tmp_path / "moved"
     run.mkdir()
     shutil.copy(bare / "model.keras", run)
-    (run / "card.json").write_text((bare / "card.json").read_text().replace("ds.h5", "gone.h5").replace("genome.fa", "gone.fa"))
+    (run / "card.json").write_text(
+        (bare / "card.json").read_text().replace("ds.h5", "gone.h5").replace("genome.fa", "gone.fa")
+    )
     text = Page(report(run).read_text(encoding="utf-8")).text
     assert "could not be opened here" in text and "there are no learning curves" in text
     assert f"seqdl report --run {run} --data" in text

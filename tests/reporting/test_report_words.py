@@ -59,7 +59,9 @@ def test_the_verdict_follows_the_paired_interval():
 
 def test_high_predictions_are_judged_apart_from_the_many_low_ones():
     def bins(observed, n=(10_000, 80, 80)):
-        return pd.DataFrame({"bin_lo": [0.0, 0.5, 0.8], "n": n, "mean_predicted": [0.01, 0.6, 0.9], "observed": observed})
+        return pd.DataFrame(
+            {"bin_lo": [0.0, 0.5, 0.8], "n": n, "mean_predicted": [0.01, 0.6, 0.9], "observed": observed}
+        )
 
     assert "too high" in read_calibration(bins([0.01, 0.2, 0.3]))
     assert "about right" in read_calibration(bins([0.01, 0.6, 0.9]))

@@ -16,7 +16,14 @@ from seqdl import InputError, Run, fit
 from seqdl.training.config import TrainingConfig
 from tests.toy import TINY, toy_dataset
 
-CHOICES = {"epochs": 4, "batch_size": 32, "max_shift": 5, "overrides": TINY, "patience": 0, "deterministic": True}
+CHOICES = {
+    "epochs": 4,
+    "batch_size": 32,
+    "max_shift": 5,
+    "overrides": TINY,
+    "patience": 0,
+    "deterministic": True,
+}
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +35,9 @@ def toy(tmp_path_factory):
 
 def same_weights(a: Run, b: Run) -> bool:
     """Compare bit for bit."""
-    return all(np.array_equal(x, y) for x, y in zip(a.model.get_weights(), b.model.get_weights(), strict=True))
+    return all(
+        np.array_equal(x, y) for x, y in zip(a.model.get_weights(), b.model.get_weights(), strict=True)
+    )
 
 
 def test_same_seed_same_weights(toy):
@@ -90,10 +99,20 @@ def test_resume_after_a_real_kill(toy):
 def test_the_card_says_what_it_is(toy):
     _, data, run = toy
     card = run.card
-    assert (card["format"], card["version"], card["alphabet"], card["n_policy"]) == ("seqdl-run", 1, "ACGT", "zeros")
+    assert (card["format"], card["version"], card["alphabet"], card["n_policy"]) == (
+        "seqdl-run",
+        1,
+        "ACGT",
+        "zeros",
+    )
     assert (run.window, run.bin, run.anchor, run.target_names) == (200, 100, 100, ["alpha", "beta"])
-    assert card["split"]["kind"] == "chromosome" and card["split"]["test"] == {"windows": 200, "contigs": ["chrC"]}
+    assert card["split"]["kind"] == "chromosome" and card["split"]["test"] == {
+        "windows": 200,
+        "contigs": ["chrC"],
+    }
     assert card["packages"]["keras"] and card["genome"]["contigs"]["chrA"]["length"] == 60_000
+    assert card["dataset"]["genome_path"].endswith("toy.fa")
+    assert set(card["metrics"]["validation"]) == {"val_loss", "val_auroc", "val_auprc"}
     alone = Run.open(run.path / "model.keras")
     assert alone.card == card
     assert json.loads((run.path / "config.json").read_text())["seed"] == 0
@@ -258,8 +277,13 @@ def test_damaged_datasets_are_refused_when_opened_or_before_training(toy, tmp_pa
 @pytest.mark.parametrize(
     "choices",
     [
-        {"learning_rate": float("nan")}, {"weight_decay": float("inf")}, {"momentum": 5}, {"seed": 2**40},
-        {"reverse_complement": "no"}, {"overrides": [1]}, {"model": 5},
+        {"learning_rate": float("nan")},
+        {"weight_decay": float("inf")},
+        {"momentum": 5},
+        {"seed": 2**40},
+        {"reverse_complement": "no"},
+        {"overrides": [1]},
+        {"model": 5},
     ],
 )
 def test_choices_of_the_wrong_kind(choices):
