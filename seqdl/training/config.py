@@ -75,7 +75,7 @@ class TrainingConfig:
     momentum: float = 0.9
     clip_norm: float = 1.0
     patience: int = 8
-    monitor: str = "val_auprc"
+    monitor: str = "val_loss"
     reverse_complement: bool = True
     max_shift: int = 12
     epoch_windows: int | None = None

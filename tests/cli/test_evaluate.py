@@ -67,6 +67,6 @@ def test_sentences_say_so_when_the_network_loses():
     }
     said = sentences(metrics)
     assert "does not beat 6-mer on most targets by AUPRC (only 3 of 9)" in said[0] and "p < 0.01" in said[0]
-    assert "12 targets without a positive window" in said[1] and "and 4 more" in said[1]
+    assert "12 targets without a positive window" in said[1] and "… (12 in all)" in said[1]
     assert said[2].startswith("1 target with fewer than 10 positives")
     assert "10 of 20 training windows" in said[3] and said[4] == "Note."
