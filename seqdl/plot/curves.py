@@ -97,7 +97,21 @@ def plot_history(history, *, monitor: str = "val_loss", kept: int | None = None,
             ax.xaxis.set_major_locator(MaxNLocator(integer=True))
             if len(lines) > 1:
                 ax.legend(loc="best")
+            if name == "loss":
+                _cut_first_spikes(ax, np.array([history[column] for column, *_ in lines], float))
     return figure
+
+
+def _cut_first_spikes(ax, losses: np.ndarray) -> None:
+    """Keep the first epochs, whose loss can be many times the later ones', from flattening the picture."""
+    top = 3 * float(np.nanmedian(losses))
+    beyond = int((losses > top).any(axis=0).sum())
+    if beyond:
+        ax.set_ylim(0, top)
+        ax.annotate(
+            f"{beyond} epoch{'s' if beyond > 1 else ''} above", (0.02, 0.97), xycoords="axes fraction",
+            fontsize=7, color=GREY, va="top",
+        )  # fmt: skip
 
 
 def plot_contigs(
