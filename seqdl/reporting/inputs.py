@@ -143,7 +143,7 @@ def _find_genome(found: Inputs) -> None:
 
 
 def _open_scores(found: Inputs, scores, folder: Path) -> None:
-    from seqdl.variants.writers import read_scores
+    from seqdl.variants.reading import read_scores
 
     if scores is not None:
         found.scores, found.scores_path = read_scores(scores), Path(scores)

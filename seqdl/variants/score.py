@@ -19,10 +19,11 @@ from seqdl.prediction.predictor import require_finite
 from seqdl.progress import Progress, progress_bar, say
 from seqdl.variants.alleles import check_anchor
 from seqdl.variants.network import Network, open_network, pick_targets
+from seqdl.variants.scored import ScoredBlock, ScoreMeta
 from seqdl.variants.scores import DEFAULT_SCORES, check_scores, compute_scores, outputs_from_logits
 from seqdl.variants.screen import Screened, check_policy, screen
 from seqdl.variants.summary import ScoreSummary, Tally, assembly_notes
-from seqdl.variants.writers import RejectsWriter, ScoredBlock, ScoreMeta, check_suffix, open_writer
+from seqdl.variants.writers import RejectsWriter, check_suffix, open_writer
 from seqdl.version import __version__
 
 _BYTES_PER_CHUNK = 1 << 26

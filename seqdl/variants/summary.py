@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from seqdl.genome import Genome
 from seqdl.io.vcf import VcfSurvey
+from seqdl.variants.scored import ScoredBlock
 from seqdl.variants.screen import FLAGS, REASONS, Screened
-from seqdl.variants.writers import ScoredBlock
 from seqdl.words import duration
 
 _MANY_MISMATCHES = 0.1

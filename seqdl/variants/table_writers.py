@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from seqdl.io.parquet import require_pyarrow
+from seqdl.variants.scored import KEYS, SUMMARY, ScoredBlock, ScoreMeta, column_names, stacked
 from seqdl.variants.scores import SCORES
-from seqdl.variants.writers import KEYS, SUMMARY, ScoredBlock, ScoreMeta, column_names, stacked
 
 _CHUNK_BYTES = 1 << 20
 _GROUP_BYTES = 1 << 25

@@ -18,9 +18,9 @@ from urllib.parse import quote
 import numpy as np
 
 from seqdl.io.bgzip import open_bytes
+from seqdl.variants.scored import FLOAT, ScoredBlock, ScoreMeta
 from seqdl.variants.scores import SCORES, SIGN
 from seqdl.variants.screen import FLAGS, REASONS
-from seqdl.variants.writers import FLOAT, ScoredBlock, ScoreMeta
 
 PER_TARGET_AT_MOST = 20
 _PREFIX = "SEQDL_"

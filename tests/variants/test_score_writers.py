@@ -16,10 +16,10 @@ from variant_cases import HEADER, letters, other
 
 from seqdl.errors import InputError
 from seqdl.io.bgzip import Bgzip
+from seqdl.variants.reading import read_scores
 from seqdl.variants.score import score_variants
 from seqdl.variants.scores import SCORES
 from seqdl.variants.vcf_writer import target_keys
-from seqdl.variants.writers import read_scores
 
 TABLES = ("tsv", "tsv.gz", "h5", "parquet")
 
