@@ -250,7 +250,7 @@ def test_a_validation_split_without_positives(toy, tmp_path):
 
     data = damaged(toy[1], tmp_path / "d.h5", no_valid)
     with pytest.raises(InputError, match="--monitor val_loss"):
-        fit(data, tmp_path / "run", **CHOICES)
+        fit(data, tmp_path / "run", **CHOICES, monitor="val_auprc")
     run = fit(data, tmp_path / "run", **{**CHOICES, "epochs": 1, "monitor": "val_loss"})
     assert np.isfinite(run.card["training"]["best_value"])
 
