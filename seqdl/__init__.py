@@ -30,7 +30,8 @@ _LATE = {
 }
 
 __all__ = [
-    "InputError", "Interval", "MissingDependencyError", "SeqdlError", "Variant", "__version__", *sorted(_LATE),
+    "InputError", "Interval", "MissingDependencyError", "SeqdlError", "Variant", "__version__",
+    *sorted(_LATE),
 ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """The demonstration: seqdl's ordinary commands, in order, on a simulated genome, checked against its truth.
 
-`plan_demo` lists the commands, as a user would type them; `seqdl.demo_checks` compares what came out with what
-was planted. The command line (`seqdl demo`) runs both.
+`plan_demo` lists the commands, as a user would type them; `seqdl.demo_checks` compares what came out with
+what was planted. The command line (`seqdl demo`) runs both.
 """
 
 from __future__ import annotations

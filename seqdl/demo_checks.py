@@ -152,8 +152,8 @@ def check_attributions(files: list[Path], sites: str | Path) -> Check:
     Returns
     -------
     check : Check
-        Decided by the mean over regions of the AUROC with which the absolute attribution of a base tells whether
-        it lies in a motif of the explained factor.
+        Decided by the mean over regions of the AUROC with which the absolute attribution of a base tells
+        whether it lies in a motif of the explained factor.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -178,8 +178,8 @@ def check_attributions(files: list[Path], sites: str | Path) -> Check:
     return Check(
         "explanations point at the planted motifs",
         auroc >= 0.75,
-        f"AUROC of a base's attribution {auroc:.3f}, {np.mean(fold) if fold else 0:.1f} times the mass expected, "
-        f"over {len(aurocs)} regions",
+        f"AUROC of a base's attribution {auroc:.3f}, {np.mean(fold) if fold else 0:.1f} times the mass "
+        f"expected, over {len(aurocs)} regions",
         auroc,
     )
 

@@ -169,7 +169,7 @@ def dinucleotide_shuffle(codes: np.ndarray, seed: int | np.random.Generator = 0)
     first = np.concatenate([np.zeros((n, 1), np.int64), counts.cumsum(axis=1)[:, :-1]], axis=1)
     last = codes[:, -1]
 
-    # Wilson: from each letter walk at random (by exit counts) until the tree is met; the last exit taken stays.
+    # Wilson: from each letter walk at random (by exit counts) until the tree is met; the last exit stays.
     final = np.full((n, 5), -1, np.int64)
     in_tree = np.zeros((n, 5), bool)
     in_tree[rows, last] = True

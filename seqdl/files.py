@@ -61,7 +61,8 @@ def require_file(path: str | Path, what: str) -> Path:
         raise InputError(f"The {what} {path} is a folder; a file is needed.")
     if not path.is_file():
         raise InputError(
-            f"The {what} {path} is a pipe or device; seqdl reads files more than once. Write it to a file first."
+            f"The {what} {path} is a pipe or device; seqdl reads files more than once. "
+            "Write it to a file first."
         )
     if not os.access(path, os.R_OK):
         raise InputError(f"The {what} {path} cannot be read: permission denied.")
@@ -114,7 +115,20 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
 
 
 def write_text(target: str | Path, text: str) -> None:
-    """Write a text file whole or not at all."""
+    """Write a text file whole or not at all.
+
+    Parameters
+    ----------
+    target : str or Path
+        Replaced where it exists; its folder is made where it does not.
+    text : str
+        Written in UTF-8.
+
+    Raises
+    ------
+    InputError
+        If the folder cannot be made or written, or `target` is no ordinary file.
+    """
     with atomic_path(target) as aside:
         aside.write_text(text, encoding="utf-8")
 
@@ -168,9 +182,11 @@ def read_lines(path: str | Path, what: str) -> Iterator[tuple[int, str]]:
                 yield number, line.rstrip("\r\n")
     except UnicodeDecodeError:
         raise InputError(
-            f"The {what} {path} is not a text file in UTF-8 (binary data, or another encoding, after line {number})."
+            f"The {what} {path} is not a text file in UTF-8 "
+            f"(binary data, or another encoding, after line {number})."
         ) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(
-            f"The {what} {path} is truncated or damaged after line {number}: {error}. Fetch or compress it again."
+            f"The {what} {path} is truncated or damaged after line {number}: {error}. "
+            "Fetch or compress it again."
         ) from error

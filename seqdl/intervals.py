@@ -48,7 +48,8 @@ class Interval:
             raise InputError("An interval needs a contig name. Received an empty one.")
         if self.start >= self.end:
             raise InputError(
-                f"An interval is 0-based and half-open, so start < end. Received: {self.chrom}:{self.start}-{self.end}."
+                f"An interval is 0-based and half-open, so start < end. "
+                f"Received: {self.chrom}:{self.start}-{self.end}."
             )
         if self.strand not in ("+", "-", "."):
             raise InputError(f"`strand` must be '+', '-' or '.'. Received: {self.strand!r}.")
@@ -80,7 +81,7 @@ class Interval:
         return self.start + self.width // 2
 
     def resize(self, width: int) -> Interval:
-        """Return the interval of `width` bases with the same `center`: that base gets index ``width // 2``."""
+        """Return the interval of `width` bases with the same `center`, which gets index ``width // 2``."""
         if width < 1:
             raise InputError(f"`width` must be a positive number of bases. Received: {width}.")
         start = self.center - width // 2
@@ -123,7 +124,8 @@ class Variant:
             raise InputError(f"A variant's `pos` is 1-based, so at least 1. Received: {self.pos}.")
         if not self.ref or not self.alt:
             raise InputError(
-                f"`ref` and `alt` hold at least one base each, as in VCF. Received: {self.ref!r}, {self.alt!r}."
+                f"`ref` and `alt` hold at least one base each, as in VCF. "
+                f"Received: {self.ref!r}, {self.alt!r}."
             )
 
     @property
@@ -138,7 +140,7 @@ class Variant:
 
     @property
     def kind(self) -> str:
-        """One of "SNV", "MNP", "INS", "DEL", "COMPLEX" (lengths differ and neither allele begins the other)."""
+        """One of "SNV", "MNP", "INS", "DEL", "COMPLEX" (lengths differ, neither allele begins the other)."""
         if len(self.ref) == len(self.alt):
             return "SNV" if len(self.ref) == 1 else "MNP"
         if self.alt.startswith(self.ref):

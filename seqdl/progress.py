@@ -71,7 +71,8 @@ class Progress:
         text += f" {self.unit}, {rate:,.0f}/s" if rate >= 10 else f" {self.unit}, {rate:,.1f}/s"
         if self.total and rate:
             left = max(self.total - self.done, 0) / rate
-            text += f", about {duration(left)} left (until {time.strftime('%H:%M:%S', time.localtime(time.time() + left))})"
+            until = time.strftime("%H:%M:%S", time.localtime(time.time() + left))
+            text += f", about {duration(left)} left (until {until})"
         return text
 
     def _rate(self) -> float:

@@ -7,13 +7,37 @@ from collections.abc import Iterable
 
 
 def suggest(name: str, names: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the nearest of `names`, or an empty string."""
+    """Return " Did you mean 'x'?" for the nearest of `names`, or an empty string.
+
+    Parameters
+    ----------
+    name : str
+        What was given.
+    names : iterable of str
+        What would have been allowed.
+
+    Returns
+    -------
+    str
+        Begins with a blank, to follow a sentence; empty where nothing is near.
+    """
     near = difflib.get_close_matches(name, list(names), n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
 
 
 def few(names: Iterable[object], most: int = 6) -> str:
     """Write names with commas, or the first ones and how many there are.
+
+    Parameters
+    ----------
+    names : iterable of object
+        Written with `str`.
+    most : int
+        How many names at most.
+
+    Returns
+    -------
+    str
 
     Examples
     --------

@@ -70,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"Explained {result.target} ({result.method}) in {n:,} windows of {length:,} bases: {args.out}")
     if result.delta is not None:
         print(
-            f"Integrated gradients: the sum misses the logit's difference by at most {abs(result.delta).max():.2g}."
+            f"Integrated gradients: the sum misses the logit's difference by at most "
+            f"{abs(result.delta).max():.2g}."
         )
     if args.plot:
         from seqdl.plot.logos import plot_attribution

@@ -54,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
     folder = prepare_folder(args.out, args.keep)
     if not shutil.which("bedtools"):
         print(
-            "bedtools is not installed, so nothing is excluded (to install it: sudo apt-get install -y bedtools)."
+            "bedtools is not installed, so nothing is excluded "
+            "(to install it: sudo apt-get install -y bedtools)."
         )
     steps = plan_demo(args.out, seed=args.seed, epochs=args.epochs, contig_length=args.contig_length)
     seconds = {}
@@ -81,7 +82,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"  {tick if check.passed else cross} {check.name}\n      {check.finding}")
     failed = sum(not check.passed for check in checks)
     print(
-        f"\n{'All checks passed' if not failed else f'{failed} of {len(checks)} checks FAILED'}, after {duration(total)}."
+        f"\n{'All checks passed' if not failed else f'{failed} of {len(checks)} checks FAILED'}, "
+        f"after {duration(total)}."
     )
     print(f"Report (open it in a browser): {(Path(args.out) / 'run' / 'report.html').resolve()}\n")
     if not shutil.which("seqdl") and (Path(sys.prefix) / "bin" / "activate").exists():

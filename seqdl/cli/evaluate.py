@@ -177,8 +177,8 @@ def sentences(metrics: dict) -> list[str]:
         used, available = (model["details"].get(key) for key in ("train_windows", "train_windows_available"))
         if used and available and used < available:
             said.append(
-                f"{model['label']}: trained on {used:,} of {available:,} training windows, so it is weaker than it "
-                "could be (--baseline-windows)."
+                f"{model['label']}: trained on {used:,} of {available:,} training windows, so it is weaker "
+                "than it could be (--baseline-windows)."
             )
     return said + list(metrics["notes"])
 
@@ -210,6 +210,8 @@ def _table(metrics: dict):
     from rich import box
     from rich.table import Table
 
+    from seqdl.evaluation.outputs import shown_categories
+
     percent = f"{100 * metrics['confidence']:g} %"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for title in ("targets", "model"):
@@ -217,8 +219,7 @@ def _table(metrics: dict):
     for title in (f"median AUROC [{percent}]", f"median AUPRC [{percent}]", "ECE"):
         table.add_column(title, justify="right", no_wrap=True)
     models = metrics["models"]
-    categories = list(dict.fromkeys(name for model in models for name in model["by_category"]))
-    for category in [None, *(categories if len(categories) > 1 else [])]:
+    for category in [None, *shown_categories(models)]:
         for place, model in enumerate(models):
             source = model if category is None else model["by_category"][category]
             number = metrics["targets_scored"] if category is None else source["n_targets"]

@@ -51,7 +51,8 @@ def _top() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="seqdl",
         usage="seqdl VERB [options]",
-        description="Deep learning on DNA with Keras: build a dataset, train, evaluate, score variants, report.",
+        description="Deep learning on DNA with Keras: "
+        "build a dataset, train, evaluate, score variants, report.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -132,7 +133,10 @@ _USER_ERRNOS = (
 def _os_words(error: OSError) -> str:
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full{where}. Nothing half-written was left behind; free some space and run it again."
+        return (
+            f"the disk is full{where}. Nothing half-written was left behind; "
+            "free some space and run it again."
+        )
     return f"{error.strerror or error}{where}."
 
 

@@ -1,4 +1,4 @@
-"""Keep other voices off the screen: TensorFlow's start-up lines, and warnings that seqdl says in its own words.
+"""Keep other voices off the screen: TensorFlow's start-up lines, warnings that seqdl says in its own words.
 
 TensorFlow logs from C++ to file descriptor 2 before any Python setting is read, so the descriptor
 itself is turned aside for the moment of the import, whenever and wherever that comes.

@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--scores", metavar="FILE",
-        help="scored variants: .tsv, .tsv.gz, .h5 or .parquet (default: the newest *scores* file in the run's folder)",
+        help="scored variants: .tsv, .tsv.gz, .h5 or .parquet "
+        "(default: the newest *scores* file in the run's folder)",
     )  # fmt: skip
     parser.add_argument("--top", type=int, default=5, metavar="N", help="variants to draw (default: 5)")
 

@@ -30,12 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--scores", default="diff,logit_diff",
-        help="any of ref, alt, diff, abs_diff, logit_diff, logfc with commas between, or all (default: diff,logit_diff)",
+        help="any of ref, alt, diff, abs_diff, logit_diff, logfc with commas between, or all "
+        "(default: diff,logit_diff)",
     )  # fmt: skip
     parser.add_argument(
         "--targets",
-        help="only these targets: names with commas between, * and ? as wildcards (default: all); up to 20 get "
-        "VCF fields of their own",
+        help="only these targets: names with commas between, * and ? as wildcards (default: all); "
+        "up to 20 get VCF fields of their own",
     )  # fmt: skip
     parser.add_argument(
         "--ref-mismatch", choices=("error", "skip", "flip", "force"), default="skip",

@@ -10,9 +10,9 @@ examples:
   seqdl data simulate --out sim/
   seqdl data simulate --out sim/ --seed 7 --contig-length 1000000 --n-variants 1000
 
-Written: genome.fa, peaks/*.narrowPeak, targets.tsv, variants.vcf.gz, regions.bed and exclude.bed, as an experiment would
-give them; truth.json, truth_sites.tsv and truth_variants.tsv say what is really there. The last contig is
-meant for testing, the one before it for validation. The same arguments write the same bytes.
+Written: genome.fa, peaks/*.narrowPeak, targets.tsv, variants.vcf.gz, regions.bed and exclude.bed, as an
+experiment would give them; truth.json, truth_sites.tsv and truth_variants.tsv say what is really there. The
+last contig is meant for testing, the one before it for validation. The same arguments write the same bytes.
 """
 
 
@@ -57,18 +57,20 @@ def run(args: argparse.Namespace) -> int:
     from seqdl.data.simulate import simulate
 
     made = simulate(
-        args.out, seed=args.seed, n_contigs=args.n_contigs, contig_length=args.contig_length, filled=args.filled,
-        missed=args.missed, false=args.false, n_variants=args.n_variants,
+        args.out, seed=args.seed, n_contigs=args.n_contigs, contig_length=args.contig_length,
+        filled=args.filled, missed=args.missed, false=args.false, n_variants=args.n_variants,
     )  # fmt: skip
     truth = made.truth
     print(f"Simulated {args.n_contigs} contigs of {args.contig_length:,} bp in {made.folder}:")
     print(
-        f"  {made.genome.name}, {made.variants.name} ({truth['records']:,} records), {made.regions.name}, {made.exclude.name}, {made.targets.name}"
+        f"  {made.genome.name}, {made.variants.name} ({truth['records']:,} records), {made.regions.name}, "
+        f"{made.exclude.name}, {made.targets.name}"
     )
     for factor in truth["factors"]:
         name = factor["name"]
         print(
-            f"  {made.peaks.name}/{name}.narrowPeak  {truth['peaks'][name]:>6,} peaks; {name} {factor['says']}"
+            f"  {made.peaks.name}/{name}.narrowPeak  {truth['peaks'][name]:>6,} peaks; {name} "
+            f"{factor['says']}"
         )
     print(f"Truth: {made.truth_file.name}, {made.sites_file.name}, {made.variants_file.name}.")
     print(f"Test contig {','.join(made.test_contigs)}, validation contig {','.join(made.valid_contigs)}.")

@@ -12,10 +12,10 @@ HELP = "train a model on a dataset built with `seqdl data build`"
 EXAMPLES = """\
 examples:
   seqdl train --data ds.h5 --model deepsea --preset small --out run/
-  seqdl train --data ds.h5 --out run/ --resume                        after a kill: goes on, same result
-  seqdl train --data ds.h5 --out run/ --precision mixed_bfloat16      faster on a CPU with AVX512-BF16, or a GPU
+  seqdl train --data ds.h5 --out run/ --resume                      after a kill: goes on, same result
+  seqdl train --data ds.h5 --out run/ --precision mixed_bfloat16    faster on a CPU with AVX512-BF16, or a GPU
   seqdl train --data ds.h5 --out run/ --set filters=[128,160,192] --set dense_units=512
-  seqdl train --data ds.h5 --out again/ --config run/config.json      the same choices as another run
+  seqdl train --data ds.h5 --out again/ --config run/config.json    the same choices as another run
 
 The test split is never looked at. History and checkpoint are written after every epoch.
 """
@@ -73,7 +73,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _choice(group, name: str, kind, text: str, choices=None) -> None:
     # None means "not given", so that a flag can be told from a default when --config is read.
-    shown = f"{text}{' ' if text else ''}(default {getattr(_DEFAULT, name) if getattr(_DEFAULT, name) is not None else 'all'})"
+    default = getattr(_DEFAULT, name)
+    shown = f"{text}{' ' if text else ''}(default {'all' if default is None else default})"
     group.add_argument(f"--{name.replace('_', '-')}", type=kind, default=None, choices=choices, help=shown)
 
 
@@ -117,7 +118,8 @@ def run(args: argparse.Namespace) -> int:
     )  # fmt: skip
     best = trained.card["training"]
     print(
-        f"{trained.path}: best epoch {best['best_epoch']} of {best['epochs_run']}, {best['monitor']} {best['best_value']:.4f}"
+        f"{trained.path}: best epoch {best['best_epoch']} of {best['epochs_run']}, "
+        f"{best['monitor']} {best['best_value']:.4f}"
     )
     print(f"next: seqdl evaluate --run {args.out} --data {args.data}")
     return 0

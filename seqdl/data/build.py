@@ -252,8 +252,8 @@ def _stride_offsets(stride: int | None, bin: int, random_split) -> list[int]:
         raise InputError(f"`train_stride` must divide the bin of {bin} bases. Received: {stride}.")
     if random_split is not None:
         raise InputError(
-            "`train_stride` makes training windows overlap their neighbours, which a random split would put into "
-            "the other splits. Split by chromosome or region."
+            "`train_stride` makes training windows overlap their neighbours, which a random split would put "
+            "into the other splits. Split by chromosome or region."
         )
     return list(range(stride, bin, stride))
 

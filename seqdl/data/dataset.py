@@ -191,14 +191,15 @@ class Dataset:
             require_file(place, "genome file")
         if not place or not os.path.exists(place):
             raise InputError(
-                f"The dataset {self.path} was built on the genome {place or '(unknown)'}, which is not there now. "
-                f"Say where it is with --genome (argument `genome`)."
+                f"The dataset {self.path} was built on the genome {place or '(unknown)'}, which is not "
+                f"there now. Say where it is with --genome (argument `genome`)."
             )
         genome = Genome(place)
         if genome.checksum != self.genome_checksum:
             raise InputError(
-                f"The genome {place} is not the one that {self.path} was built on: checksum {genome.checksum}, "
-                f"expected {self.genome_checksum}. Positions would mean other bases; build the dataset again."
+                f"The genome {place} is not the one that {self.path} was built on: checksum "
+                f"{genome.checksum}, expected {self.genome_checksum}. Positions would mean other bases; "
+                "build the dataset again."
             )
         return genome
 

@@ -2,7 +2,8 @@
 
 Layout (format "seqdl-dataset", version 1)::
 
-    /                attrs: format, version, kind, window, bin, split_kind, random_split, genome_*, provenance (JSON)
+    /                attrs: format, version, kind, window, bin, split_kind, random_split, genome_*,
+                     provenance (JSON)
     /contigs         name, length, md5                    of the genome the positions refer to
     /windows         contig int32, start int64, split uint8, origin uint8, sequence int64
     /labels          uint8 (n, ceil(T / 8)), bits in numpy's order, attr n_targets
@@ -112,8 +113,9 @@ def write_dataset(
         with HDF5Writer(aside) as f:
             f.attrs.update(
                 format=FORMAT, version=VERSION, kind=kind, window=window, bin=bin, split_kind=split_kind,
-                random_split=split_kind == "random", genome_path=str(genome_path or ""), genome_name=genome_name,
-                genome_checksum=genome_checksum, provenance=json.dumps(provenance or {}, default=str),
+                random_split=split_kind == "random", genome_path=str(genome_path or ""),
+                genome_name=genome_name, genome_checksum=genome_checksum,
+                provenance=json.dumps(provenance or {}, default=str),
             )  # fmt: skip
             if contigs is not None:
                 g = f.create_group("contigs")
@@ -141,7 +143,22 @@ def write_dataset(
 
 
 def check_shapes(f, n: int, n_targets: int) -> None:
-    """Raise ValueError where the parts of an opened file do not fit together; reads no data."""
+    """Raise ValueError where the parts of an opened file do not fit together; reads no data.
+
+    Parameters
+    ----------
+    f : h5py.File
+        An opened dataset file.
+    n : int
+        Windows that it should hold.
+    n_targets : int
+        Targets that it should hold.
+
+    Raises
+    ------
+    ValueError
+        That names the part, its shape or dtype, and what it should be.
+    """
     window, bin = int(f.attrs["window"]), int(f.attrs["bin"])
     if not 1 <= bin <= window:
         raise ValueError(f"a window of {window} bases with a bin of {bin}")

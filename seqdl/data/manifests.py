@@ -184,7 +184,7 @@ def _data_folder() -> Path | None:
 
 
 def _all_there(files: Iterable[DataFile], data: Path) -> bool:
-    """Tell whether ``$SEQDL_DATA`` holds files by name; an archive never counts, since it is to be unpacked."""
+    """Tell whether ``$SEQDL_DATA`` holds files by name; an archive, which is to be unpacked, never counts."""
     return all(f.local and not f.extract and (data / f.local).is_file() for f in files)
 
 

@@ -115,6 +115,18 @@ def regions_without_peaks(genome, peaks: Peaks) -> Regions:
 def how_many(positives: int, ratio: float) -> int:
     """Return how many negatives `ratio` asks for.
 
+    Parameters
+    ----------
+    positives : int
+        Windows that carry a target.
+    ratio : float
+        Negatives a positive, above 0.
+
+    Returns
+    -------
+    wanted : int
+        Rounded, and at least 1.
+
     Raises
     ------
     InputError
@@ -205,13 +217,41 @@ def shuffle_positives(codes: Iterator[np.ndarray], seed: int) -> Iterator[np.nda
 
 
 def blocks(n: int, size: int = _SHUFFLE_BLOCK) -> Iterator[slice]:
-    """Cut n items into slices of at most `size`."""
+    """Cut n items into slices of at most `size`.
+
+    Parameters
+    ----------
+    n : int
+        Items in all.
+    size : int
+        Items in a slice, at least 1; the last slice may be shorter.
+
+    Yields
+    ------
+    part : slice
+        In order, without gaps; none where `n` is 0.
+    """
     for at in range(0, n, size):
         yield slice(at, min(at + size, n))
 
 
 def repeats(n: int, wanted: int, rng: np.random.Generator) -> np.ndarray:
-    """Choose which of n positives to shuffle, evenly: every one `wanted // n` times, and some once more."""
+    """Choose which of n positives to shuffle, evenly: every one `wanted // n` times, and some once more.
+
+    Parameters
+    ----------
+    n : int
+        Positives, at least 1.
+    wanted : int
+        Shuffled windows to make of them.
+    rng : numpy.random.Generator
+        Chooses the ``wanted % n`` positives that come once more.
+
+    Returns
+    -------
+    chosen : int64 array, shape (wanted,)
+        0-based, sorted.
+    """
     whole = np.repeat(np.arange(n), wanted // n)
     return np.sort(np.concatenate([whole, rng.permutation(n)[: wanted % n]]))
 

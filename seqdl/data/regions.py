@@ -84,7 +84,19 @@ def overlapping(regions: Regions, contig_ids: np.ndarray, start: np.ndarray, end
 
 
 def contained(regions: Regions, contig_ids: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Tell which intervals lie wholly inside one region; the arguments are those of `overlapping`."""
+    """Tell which intervals lie wholly inside one region.
+
+    Parameters
+    ----------
+    regions : Regions
+    contig_ids : int array, shape (m,)
+    start, end : int64 arrays, shape (m,)
+        0-based, half-open, in bp; inside their contigs.
+
+    Returns
+    -------
+    inside : bool array, shape (m,)
+    """
     if len(regions.start) == 0:
         return np.zeros(len(start), bool)
     region_start, region_end = _axis(*regions)
@@ -94,7 +106,20 @@ def contained(regions: Regions, contig_ids: np.ndarray, start: np.ndarray, end: 
 
 
 def covered(regions: Regions, contig_ids: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Count the bases, int64, of each interval that lie in the regions; arguments as in `overlapping`."""
+    """Count the bases of each interval that lie in the regions.
+
+    Parameters
+    ----------
+    regions : Regions
+    contig_ids : int array, shape (m,)
+    start, end : int64 arrays, shape (m,)
+        0-based, half-open, in bp; inside their contigs.
+
+    Returns
+    -------
+    bases : int64 array, shape (m,)
+        From 0 to ``end - start``.
+    """
     if len(regions.start) == 0:
         return np.zeros(len(start), np.int64)
     region_start, region_end = _axis(*regions)

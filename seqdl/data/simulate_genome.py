@@ -78,7 +78,7 @@ def simulate_background(
     -------
     codes : uint8 array, shape (length,)
     """
-    # Isochores of unequal length are pieces of equal length, of which neighbours often share their GC content.
+    # Isochores of unequal length are pieces of equal length; neighbours often share their GC content.
     piece = 2500
     n = -(-length // piece)
     level = rng.beta(1.6, 2.2, n)

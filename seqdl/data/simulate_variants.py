@@ -30,8 +30,8 @@ NEAR, AROUND = 110, 230
 FLANK = 280  # bp of sequence that the law reads on either side
 # Shares among the causal alleles; neutral ones are matched to what comes out.
 MECHANISMS = {
-    "break_snv": 0.40, "break_mnp": 0.08, "break_deletion": 0.12, "break_insertion": 0.10, "break_complex": 0.06,
-    "spacing": 0.06, "make_snv": 0.12, "make_insertion": 0.06,
+    "break_snv": 0.40, "break_mnp": 0.08, "break_deletion": 0.12, "break_insertion": 0.10,
+    "break_complex": 0.06, "spacing": 0.06, "make_snv": 0.12, "make_insertion": 0.06,
 }  # fmt: skip
 
 
@@ -284,7 +284,7 @@ def _insert(codes: np.ndarray, start: int, inserted: np.ndarray) -> tuple[int, s
 def _replace(
     codes: np.ndarray, start: int, length: int, by: int, rng: np.random.Generator
 ) -> tuple[int, str, str] | None:
-    """Replace `length` bases by another number of random ones, of which the first differs; None where they cannot."""
+    """Replace `length` bases by `by` random ones, of which the first differs; None where they cannot."""
     if length == by:
         return None
     ref = codes[start : start + length]

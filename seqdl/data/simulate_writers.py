@@ -66,7 +66,8 @@ def write_simulation(
     truth["peaks"] = {f.name: sum(len(p[f.name].starts) for p in peaks.values()) for f in FACTORS}
     simulation = Simulation(
         folder, folder / "genome.fa", folder / "peaks", folder / "targets.tsv", folder / "variants.vcf.gz",
-        folder / "regions.bed", folder / "exclude.bed", folder / "truth.json", folder / "truth_sites.tsv", folder / "truth_variants.tsv",
+        folder / "regions.bed", folder / "exclude.bed", folder / "truth.json", folder / "truth_sites.tsv",
+        folder / "truth_variants.tsv",
         tuple(test), tuple(truth["valid_contigs"]), truth,
     )  # fmt: skip
     with atomic_path(simulation.genome) as aside, open(aside, "wb") as handle:
@@ -106,7 +107,8 @@ def _fasta_lines(codes: np.ndarray, repeats: np.ndarray, width: int = 60) -> byt
 
 def _peak_rows(chrom: str, factor: str, peaks: Peaks) -> list[str]:
     return [
-        f"{chrom}\t{start}\t{end}\t{factor}_{chrom}_{i + 1}\t{min(int(20 * signal), 1000)}\t.\t{signal:.3f}\t-1\t-1\t{summit - start}\n"
+        f"{chrom}\t{start}\t{end}\t{factor}_{chrom}_{i + 1}\t{min(int(20 * signal), 1000)}\t.\t"
+        f"{signal:.3f}\t-1\t-1\t{summit - start}\n"
         for i, (start, end, summit, signal) in enumerate(
             zip(*(column.tolist() for column in peaks), strict=True)
         )

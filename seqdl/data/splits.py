@@ -225,6 +225,13 @@ def groups_from_headers(headers: Sequence[str], pattern: str) -> np.ndarray:
 def require_all_splits(assignment: np.ndarray, kind: str) -> None:
     """Check that each split holds a window.
 
+    Parameters
+    ----------
+    assignment : uint8 array, shape (n,)
+        0 train, 1 valid, 2 test, 255 in none.
+    kind : {"chromosome", "regions", "folds", "groups", "random"}
+        How the split was made: it decides the advice.
+
     Raises
     ------
     InputError
@@ -259,7 +266,8 @@ def _known_folds(
     if strict and names.unmatched:
         bad = names.unmatched[0]
         raise InputError(
-            f"The split names {bad!r}, which is not in the genome ({few(genome.names)}).{suggest(bad, genome.names)}"
+            f"The split names {bad!r}, which is not in the genome "
+            f"({few(genome.names)}).{suggest(bad, genome.names)}"
         )
     place_of: dict[str, str] = {}
     folds: dict[str, list[int]] = {}

@@ -106,7 +106,8 @@ def evaluate(
         Of the bootstrap, and of the draw of the baselines' windows.
     out : path, optional
         Folder to write to. By default the run's own for the test split, whose card then tells the medians as
-        well, and its subfolder ``evaluation_<split>`` for another, so that the test numbers are not overwritten.
+        well, and its subfolder ``evaluation_<split>`` for another, so that the test numbers are not
+        overwritten.
     genome : path, optional
         The genome's place, if it has moved since the dataset was built.
     allow_genome_mismatch : bool
@@ -293,8 +294,8 @@ def _dataset_notes(run, data) -> list[str]:
     known = (run.card.get("dataset") or {}).get("sha256")
     if known and data.path and Path(data.path).is_file() and sha256(data.path) != known:
         return [
-            "This is not the dataset file that the run was trained on: make sure that these windows were not among "
-            "its training windows."
+            "This is not the dataset file that the run was trained on: make sure that these windows were "
+            "not among its training windows."
         ]
     return []
 

@@ -16,6 +16,23 @@ RANDOM_SPLIT_STAMP = (
 )
 
 
+def shown_categories(models: list[dict]) -> list[str]:
+    """Name the categories that get rows of their own; a single one would only repeat the total.
+
+    Parameters
+    ----------
+    models : list of dict
+        ``models`` of metrics.json; one without ``by_category`` adds none.
+
+    Returns
+    -------
+    list of str
+        In the order in which the models name them; empty for fewer than two.
+    """
+    names = list(dict.fromkeys(name for model in models for name in model.get("by_category") or {}))
+    return names if len(names) > 1 else []
+
+
 def write_table(path: Path, table, random_split: bool) -> Path:
     """Write a tab-separated table; a random split is stamped on its first line.
 

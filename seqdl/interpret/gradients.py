@@ -86,8 +86,8 @@ def logit_model(model, layer: str | None = None):
         output = last.input
     else:
         raise InputError(
-            f"The model ends in the layer {last.name!r} with a built-in {activation}, so its logits cannot be "
-            "reached. Give it a linear layer named 'logits' followed by an activation layer."
+            f"The model ends in the layer {last.name!r} with a built-in {activation}, so its logits cannot "
+            "be reached. Give it a linear layer named 'logits' followed by an activation layer."
         )
     return keras.Model(model.inputs[0], output, name="logit_model")
 

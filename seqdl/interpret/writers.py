@@ -17,8 +17,8 @@ name       str      (n,)        the region's name
 
 The root's attributes hold format, version, target, method, seqdl's version and the genome's checksum.
 
-``NAME.npz`` holds the contributions and ``NAME.onehot.npz`` the sequences, each as ``arr_0`` of shape (n, 4, L):
-``modisco motifs -s NAME.onehot.npz -a NAME.npz -n 20000 -o modisco.h5``.
+``NAME.npz`` holds the contributions and ``NAME.onehot.npz`` the sequences, each as ``arr_0`` of shape
+(n, 4, L): ``modisco motifs -s NAME.onehot.npz -a NAME.npz -n 20000 -o modisco.h5``.
 """
 
 from __future__ import annotations

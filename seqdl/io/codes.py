@@ -42,7 +42,26 @@ class CodeStore(NamedTuple):
 
 
 def genome_checksum(names, lengths, md5) -> str:
-    """Sum up contigs, in any order, as one MD5 over their names, lengths and MD5 sums."""
+    """Sum up contigs, in any order, as one MD5 over their names, lengths and MD5 sums.
+
+    Parameters
+    ----------
+    names : sequence of str
+    lengths : sequence of int
+        In bases, one a name.
+    md5 : sequence of str
+        MD5 sum of each contig, in hexadecimal.
+
+    Returns
+    -------
+    checksum : str
+        32 hexadecimal digits; the same for every order of the contigs.
+
+    Raises
+    ------
+    ValueError
+        If the three differ in length.
+    """
     lines = sorted(f"{n}\t{int(length)}\t{m}" for n, length, m in zip(names, lengths, md5, strict=True))
     return hashlib.md5("\n".join(lines).encode()).hexdigest()
 
@@ -86,8 +105,8 @@ def open_codes(path: str | Path, cache: str | Path | None = None) -> CodeStore:
     target = next((p for p in _places(path, cache) if _writable(p.parent)), None)
     if target is None:
         raise InputError(
-            f"There is no place to keep the bases of {path.name}: its folder and the cache folder are read-only. "
-            f"Set SEQDL_CACHE to a folder that can be written."
+            f"There is no place to keep the bases of {path.name}: its folder and the cache folder are "
+            f"read-only. Set SEQDL_CACHE to a folder that can be written."
         )
     _build(path, target)
     return _read(target, path)
@@ -180,8 +199,8 @@ def _refuse_illegal(codes: np.ndarray, text: bytes, name: str, path: Path) -> No
     if bad.any():
         at = int(np.argmax(bad))
         raise InputError(
-            f"{path}: contig {name!r} holds {chr(text[at])!r} at base {at + 1}, which is no nucleotide letter "
-            f"(ACGTU or IUPAC). Is this a protein file, or not a FASTA?"
+            f"{path}: contig {name!r} holds {chr(text[at])!r} at base {at + 1}, which is no nucleotide "
+            f"letter (ACGTU or IUPAC). Is this a protein file, or not a FASTA?"
         )
 
 
@@ -201,7 +220,7 @@ def _two_bit(path: Path) -> tuple[Iterator[tuple[str, bytes]], dict[str, int]]:
 
 
 def _fasta(path: Path, scratch: Path) -> tuple[Iterator[tuple[str, bytes]], dict[str, int]]:
-    """Read a FASTA through pyfaidx; gzip and bgzip are unpacked aside first, since gzip cannot be sought in."""
+    """Read a FASTA through pyfaidx; gzip and bgzip, not to be sought in, are unpacked aside first."""
     from pyfaidx import Fasta, FastaIndexingError
 
     plain = path

@@ -17,6 +17,7 @@ def require_pyarrow():
         import pyarrow.parquet
     except ImportError as error:
         raise MissingDependencyError(
-            "Parquet needs pyarrow, which is not installed: pip install 'seqdl[parquet]'. Or use .tsv.gz or .h5."
+            "Parquet needs pyarrow, which is not installed: pip install 'seqdl[parquet]'. "
+            "Or use .tsv.gz or .h5."
         ) from error
     return pyarrow.parquet

@@ -124,8 +124,8 @@ def _open(path: Path) -> Iterator[tuple[object, _Unpacked | None]]:
             yield file, unpacked
         except UnicodeDecodeError as error:  # pysam decodes a field when it is asked for
             raise InputError(
-                f"The VCF {path} holds text that is not UTF-8 ({error.object[:40]!r}), as the VCF standard demands. "
-                "Convert it: iconv -f latin1 -t utf-8."
+                f"The VCF {path} holds text that is not UTF-8 ({error.object[:40]!r}), as the VCF standard "
+                "demands. Convert it: iconv -f latin1 -t utf-8."
             ) from error
     finally:
         if file is not None:
@@ -143,7 +143,8 @@ def _unreadable(path: Path, error: Exception, unpacked: _Unpacked | None) -> Inp
         return InputError(f"The VCF {path} is a truncated or damaged gzip file: {damage}. Fetch it again.")
     if "EOF" in str(error):
         return InputError(
-            f"The VCF {path} is truncated: bgzip's end marker is missing. Fetch it again, or compress it again with bgzip."
+            f"The VCF {path} is truncated: bgzip's end marker is missing. Fetch it again, or compress it "
+            "again with bgzip."
         )
     opener = gzip.open if is_gzip(path) else open
     try:
@@ -157,8 +158,9 @@ def _unreadable(path: Path, error: Exception, unpacked: _Unpacked | None) -> Inp
         )
     if not head.startswith(b"##fileformat=VCF"):
         return InputError(
-            f"The VCF {path} has no header: its first line is {head.splitlines()[0][:60].decode('utf-8', 'replace')!r}, "
-            "and should be '##fileformat=VCFv4.2', followed by the '#CHROM POS ID REF ALT ...' line."
+            f"The VCF {path} has no header: its first line is "
+            f"{head.splitlines()[0][:60].decode('utf-8', 'replace')!r}, and should be "
+            "'##fileformat=VCFv4.2', followed by the '#CHROM POS ID REF ALT ...' line."
         )
     return InputError(
         f"The VCF {path} has a header that htslib does not accept ({error}). Is its '#CHROM' line there?"
@@ -186,8 +188,8 @@ def _broken(path: Path, number: int, last: object, damage: Exception | None, err
     if damage:
         return InputError(f"The VCF {path} is truncated or damaged {after}: {damage}. Fetch it again.")
     return InputError(
-        f"The VCF {path} cannot be read {after}: the next line is not a whole VCF record, or the file is cut off there "
-        f"({error}). Look at that line, or fetch the file again."
+        f"The VCF {path} cannot be read {after}: the next line is not a whole VCF record, or the file is "
+        f"cut off there ({error}). Look at that line, or fetch the file again."
     )
 
 

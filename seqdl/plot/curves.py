@@ -87,8 +87,9 @@ def plot_history(history, *, monitor: str = "val_loss", kept: int | None = None,
             ax.axvline(best + 1, color=GREY, linewidth=1.0, linestyle=":")
             low = "loss" not in name  # a rising curve leaves room below, a falling one above
             ax.annotate(
-                f"kept: epoch {best + 1}", (best + 1, 0.0 if low else 1.0), xycoords=("data", "axes fraction"),
-                xytext=(-5 if late else 5, 5 if low else -3), textcoords="offset points", fontsize=8, color=INK,
+                f"kept: epoch {best + 1}", (best + 1, 0.0 if low else 1.0),
+                xycoords=("data", "axes fraction"), textcoords="offset points",
+                xytext=(-5 if late else 5, 5 if low else -3), fontsize=8, color=INK,
                 va="bottom" if low else "top", ha="right" if late else "left",
             )  # fmt: skip
             ax.set_xlabel("epoch")

@@ -10,7 +10,7 @@ _ORDER = ("network", "kmer", "gc_length")
 
 
 def plot_category_curves(curves, *, top: int = 4, stamp: str = ""):
-    """Draw median ROC and precision-recall curves: one above the other in a column a category, or side by side.
+    """Draw median ROC and precision-recall curves: above each other in a column a category, or side by side.
 
     Parameters
     ----------
@@ -89,8 +89,9 @@ def plot_calibration(calibration, *, stamp: str = ""):
             for place, model in enumerate(models):
                 part = shown[shown["model"] == model]
                 ax.plot(
-                    part["mean_predicted"], part["observed"], MODEL_LINES.get(model, "-."), marker="o", markersize=3.5,
-                    linewidth=1.3, color=color_of(model, place), label=MODEL_LABELS.get(model, model),
+                    part["mean_predicted"], part["observed"], MODEL_LINES.get(model, "-."),
+                    marker="o", markersize=3.5, linewidth=1.3,
+                    color=color_of(model, place), label=MODEL_LABELS.get(model, model),
                     zorder=3 if model == "network" else 2,
                 )  # fmt: skip
             low, high = 0.0, 1.0

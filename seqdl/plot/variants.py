@@ -68,8 +68,9 @@ def _draw_allele(ax, codes: np.ndarray, values: np.ndarray, place: int, size: in
     ax.set_xlim(-0.5, codes.size - 0.5)
     for index, code in enumerate(codes):  # the sequence itself stays readable where nothing matters
         inside = place <= index < place + size
-        ax.text(index, 0.0, LETTERS[code], transform=ax.get_xaxis_transform(), ha="center", va="bottom", fontsize=6,
-                color=INK if inside else "#8A949E", fontweight="bold" if inside else "normal")  # fmt: skip
+        ax.text(index, 0.0, LETTERS[code], transform=ax.get_xaxis_transform(), ha="center", va="bottom",
+                fontsize=6, color=INK if inside else "#8A949E",
+                fontweight="bold" if inside else "normal")  # fmt: skip
 
 
 def _number(ax, start: int, width: int) -> None:

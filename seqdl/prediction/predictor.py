@@ -181,8 +181,8 @@ def require_finite(*results: np.ndarray) -> None:
     """
     if not all(np.isfinite(result).all() for result in results):
         raise InputError(
-            "The network returned numbers that are not finite (NaN or infinity): did its training diverge, or are its "
-            "weights damaged?"
+            "The network returned numbers that are not finite (NaN or infinity): did its training diverge, "
+            "or are its weights damaged?"
         )
 
 

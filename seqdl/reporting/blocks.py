@@ -108,7 +108,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page: a title, what a reader should take from it in one or two sentences, and its pieces."""
+    """A part of the page: a title, what to take from it in one or two sentences, and its pieces."""
 
     id: str
     title: str
@@ -130,7 +130,19 @@ class Headline:
 
 
 def number(value: float, digits: int = 3) -> str:
-    """Write a number for a table: "–" for one that is not known, thousands apart."""
+    """Write a number for a table: "–" for one that is not known, thousands apart.
+
+    Parameters
+    ----------
+    value : float, int or None
+        None and NaN are not known.
+    digits : int
+        Decimals; an int, or a whole number of 10 or more, has none.
+
+    Returns
+    -------
+    str
+    """
     if value is None or value != value:
         return "–"
     if isinstance(value, int) or float(value).is_integer() and abs(value) >= 10:
@@ -139,17 +151,56 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def signed(value: float, digits: int = 3) -> str:
-    """Write a difference with its sign: "+0.120", "−0.031"; "–" for one that is not known."""
+    """Write a difference with its sign: "+0.120", "−0.031"; "–" for one that is not known.
+
+    Parameters
+    ----------
+    value : float
+        NaN is not known.
+    digits : int
+        Decimals.
+
+    Returns
+    -------
+    str
+        With a true minus sign (U+2212), not a hyphen.
+    """
     return "–" if value != value else f"{value:+.{digits}f}".replace("-", "−")
 
 
 def count(n: int, noun: str, plural: str | None = None) -> str:
-    """Write "1 target", "2 targets", "1,200 targets"."""
+    """Write "1 target", "2 targets", "1,200 targets".
+
+    Parameters
+    ----------
+    n : int
+    noun : str
+        In the singular.
+    plural : str, optional
+        Where it is not `noun` and an "s".
+
+    Returns
+    -------
+    str
+    """
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def listing(names, most: int = 8) -> str:
-    """Write "a, b and c", or the first few "and 12 more"."""
+    """Write "a, b and c", or the first few "and 12 more".
+
+    Parameters
+    ----------
+    names : iterable
+        Written with `str`.
+    most : int
+        How many names at most.
+
+    Returns
+    -------
+    str
+        Empty for no names.
+    """
     names = [str(name) for name in names]
     if len(names) > most:
         return ", ".join(names[:most]) + f" and {len(names) - most:,} more"

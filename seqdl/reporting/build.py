@@ -28,7 +28,8 @@ def report(run, out=None, data=None, genome=None, scores=None, top: int = 5) -> 
     genome : str, Path or Genome, optional
         The genome; by default where the card or the dataset says.
     scores : str or Path, optional
-        Scored variants (.tsv, .tsv.gz, .h5 or .parquet); by default the newest ``*scores*`` file of the run's folder.
+        Scored variants (.tsv, .tsv.gz, .h5 or .parquet); by default the newest ``*scores*``
+        file of the run's folder.
     top : int
         Variants to draw.
 
@@ -99,6 +100,6 @@ def render(headline, sections) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     return environment.from_string(read["template.html"]).render(
-        headline=headline, sections=sections, style=read["style.css"], script=read["table.js"], version=__version__,
-        date=datetime.date.today().isoformat(),
+        headline=headline, sections=sections, style=read["style.css"], script=read["table.js"],
+        version=__version__, date=datetime.date.today().isoformat(),
     )  # fmt: skip

@@ -36,8 +36,9 @@ def dataset_section(found: Inputs) -> Section:
         blocks.append(_positive_picture(found, positives))
         blocks.append(_category_table(found.dataset.targets, positives, counts))
     total = sum(counts.values())
-    kind = {"chromosome": "by chromosome", "regions": "by region", "folds": "by the folds given", "groups": "by group",
-            "random": "at random over windows"}.get(str(split.get("kind")), "")  # fmt: skip
+    kinds = {"chromosome": "by chromosome", "regions": "by region", "folds": "by the folds given",
+             "groups": "by group", "random": "at random over windows"}  # fmt: skip
+    kind = kinds.get(str(split.get("kind")))
     reading = ""
     if total:
         parts = ", ".join(f"{counts[part]:,} for {curves.SPLIT_LABELS[part]}" for part in SPLITS)
@@ -46,13 +47,14 @@ def dataset_section(found: Inputs) -> Section:
     if positives is not None:
         rate = positives.sum() / max(total * positives.shape[1], 1)
         reading += (
-            f" A target is present in {100 * rate:.2g} % of the windows on average: that share, not one half, "
-            "is what guessing reaches in AUPRC."
+            f" A target is present in {100 * rate:.2g} % of the windows on average: that share, not one "
+            "half, is what guessing reaches in AUPRC."
         )
     if found.dataset is None:
         blocks.append(Missing(
-            f"{found.reasons.get('dataset', 'The dataset is not here.')} The map of the split and the positives per "
-            "target need it:", f"seqdl report --run {found.folder} --data {found.dataset_name}",
+            f"{found.reasons.get('dataset', 'The dataset is not here.')} "
+            "The map of the split and the positives per target need it:",
+            f"seqdl report --run {found.folder} --data {found.dataset_name}",
         ))  # fmt: skip
     return Section("data", "What it was trained on", reading, blocks, "Data")
 
@@ -63,7 +65,18 @@ def _positives(dataset) -> np.ndarray:
 
 
 def rows_of(dataset, part: str) -> np.ndarray:
-    """Return the window numbers of a split, int64; none where the dataset has no such split."""
+    """Return the window numbers of a split; none where the dataset has no such split.
+
+    Parameters
+    ----------
+    dataset : seqdl.Dataset
+    part : {"train", "valid", "test"}
+
+    Returns
+    -------
+    rows : int64 array, shape (n,)
+        0-based, ascending.
+    """
     return np.flatnonzero(dataset.split == SPLITS.index(part))
 
 
@@ -108,8 +121,8 @@ def _category_table(targets, positives: np.ndarray, counts: dict[str, int]) -> T
             cells.append(Cell(f"{middle:,.0f}  ({share:.2g} %)", middle))
         rows.append(cells)
     columns = ("category", "targets", *(f"positives, {curves.SPLIT_LABELS[part]}" for part in SPLITS))
-    return Table(columns, rows, "Positive windows per target: the median, and the mean share of the split's windows.",
-                 numeric=(1, 2, 3, 4))  # fmt: skip
+    caption = "Positive windows per target: the median, and the mean share of the split's windows."
+    return Table(columns, rows, caption, numeric=(1, 2, 3, 4))
 
 
 def training_section(found: Inputs) -> Section:
@@ -125,7 +138,8 @@ def training_section(found: Inputs) -> Section:
     """
     if found.history is None:
         missing = Missing(
-            "There is no history.csv in the run's folder, so there are no learning curves. Training writes it:",
+            "There is no history.csv in the run's folder, so there are no learning curves. "
+            "Training writes it:",
             f"seqdl train --data {found.dataset_name} --out {found.folder}",
         )
         return Section("training", "How training went", "", [missing], "Training")
@@ -145,8 +159,8 @@ def training_section(found: Inputs) -> Section:
     picture = Picture(
         figure_uri(curves.plot_history(history, monitor=monitor, kept=best)),
         f"Learning curves over {count(len(history), 'epoch')}. {reading}",
-        f"At the kept epoch {best + 1}: {values}. The training loss is measured while the weights change, with dropout "
-        "and augmentation on, so it may lie above the validation loss.", wide=True,
+        f"At the kept epoch {best + 1}: {values}. The training loss is measured while the weights change, "
+        "with dropout and augmentation on, so it may lie above the validation loss.", wide=True,
     )  # fmt: skip
     facts = _settings(training)
     return Section(
@@ -161,7 +175,8 @@ def _settings(training: dict) -> str:
              "seed": "seed"}  # fmt: skip
     words = {True: "on", False: "off"}
     said = [
-        f"{label} {words.get(training[key], training[key]) if isinstance(training[key], bool) else training[key]}"
+        f"{label} "
+        f"{words.get(training[key], training[key]) if isinstance(training[key], bool) else training[key]}"
         for key, label in names.items()
         if isinstance(training.get(key), (str, int, float))
     ]
@@ -192,7 +207,10 @@ def read_history(history, monitor: str = "val_loss", kept: int | None = None) ->
     loss, watched = history["loss"].to_numpy(float), history[monitor].to_numpy(float)
     name = curves.METRIC_NAMES.get(monitor.removeprefix("val_"), monitor).split(" (")[0]
     if not np.isfinite(loss).all() or not np.isfinite(watched).all():
-        return f"The loss or the validation {name} became infinite or undefined at some epoch: lower the learning rate."
+        return (
+            f"The loss or the validation {name} became infinite or undefined at some epoch: "
+            "lower the learning rate."
+        )
     best = curves.best_epoch(history, monitor) if kept is None else kept
     falling = "loss" in monitor
     extreme = "lowest" if falling else "highest"

@@ -51,13 +51,14 @@ def variant_section(found: Inputs) -> Section:
         for row in chosen.itertuples()
     ]
     columns = ("place", "id", "ref", "alt", "target changed most", "P(ref)", "P(alt)", "alt − ref")
-    blocks: list = [Table(columns, rows, "Positions are 1-based, as in the VCF. Sign: alt − ref, positive is a gain.",
-                          numeric=(5, 6, 7))]  # fmt: skip
+    caption = "Positions are 1-based, as in the VCF. Sign: alt − ref, positive is a gain."
+    blocks: list = [Table(columns, rows, caption, numeric=(5, 6, 7))]
     total, large = len(table), int((strength >= 0.1).sum())
     reading = (
         f"{count(total, 'allele')} scored from {found.scores_path.name}; "
         f"{large:,} {'moves' if large == 1 else 'move'} some prediction by 0.1 or more. "
-        "A large change says that the network's prediction depends on the allele, not that the variant causes a trait."
+        "A large change says that the network's prediction depends on the allele, not that the variant "
+        "causes a trait."
     )
     blocks += _variant_pictures(found, order[: found.top])
     return Section("variants", title, reading, blocks, "Variants")
@@ -86,21 +87,26 @@ def _variant_pictures(found: Inputs, rows: np.ndarray) -> list:
         return [Missing(f"The variants could not be drawn: {error}")]
     differences = found.scores.scores.get("diff")
     pictures = [Text(
-        "Each picture shows the bases around the variant as the network sees them: a tall letter pushes the target's "
-        "logit up, a letter below the line pulls it down (gradient times input). The variant stands on yellow."
+        "Each picture shows the bases around the variant as the network sees them: a tall letter pushes the "
+        "target's logit up, a letter below the line pulls it down (gradient times input). The variant "
+        "stands on yellow."
     )]  # fmt: skip
     for row, item in zip(rows, explained, strict=True):
         change = item.alt_probability - item.ref_probability
         word = "raises" if change > 0 else "lowers"
-        name = f"{item.variant.chrom}:{item.variant.pos:,} {_allele(item.variant.ref)}>{_allele(item.variant.alt)}"
-        identity = "" if item.variant.id in (".", "") else f" ({item.variant.id})"
-        caption = f"{name}{identity} {word} {item.target} from {item.ref_probability:.3f} to {item.alt_probability:.3f}."
+        variant = item.variant
+        name = f"{variant.chrom}:{variant.pos:,} {_allele(variant.ref)}>{_allele(variant.alt)}"
+        identity = "" if variant.id in (".", "") else f" ({variant.id})"
+        caption = (
+            f"{name}{identity} {word} {item.target} "
+            f"from {item.ref_probability:.3f} to {item.alt_probability:.3f}."
+        )
         figure = plot_variant(
             item, found.scores.targets if differences is not None else None,
             None if differences is None else differences[row],
         )  # fmt: skip
-        pictures.append(Picture(figure_uri(figure), f"Logos of the reference and alternative sequence. {caption}",
-                                caption, wide=True))  # fmt: skip
+        alt = f"Logos of the reference and alternative sequence. {caption}"
+        pictures.append(Picture(figure_uri(figure), alt, caption, wide=True))
     return pictures
 
 
@@ -122,7 +128,8 @@ def filter_section(found: Inputs) -> Section:
         if (found.card.get("genome") or {}).get("name"):
             command += f" --genome {found.genome_name}"
         return Section("filters", title, "", short="Filters", blocks=[Missing(
-            f"{why} Filters are shown as the real sequences that excite them, so they need the dataset and its genome:",
+            f"{why} Filters are shown as the real sequences that excite them, so they need the dataset and "
+            "its genome:",
             command,
         )])  # fmt: skip
     from seqdl.interpret.filters import filter_motifs, first_layer, information_matrix
@@ -140,16 +147,17 @@ def filter_section(found: Inputs) -> Section:
         )
     shown = motifs[:16]
     reading = (
-        f"{len(motifs)} of {count(total, 'filter')} fire at ten or more places in {len(windows):,} windows; these are "
-        f"the {len(shown)} most specific. A known motif among them is a good sign; a filter that looks like nothing is "
-        "common, since later layers combine several."
+        f"{len(motifs)} of {count(total, 'filter')} fire at ten or more places in {len(windows):,} windows; "
+        f"these are the {len(shown)} most specific. A known motif among them is a good sign; a filter that "
+        "looks like nothing is common, since later layers combine several."
     )
     alt = "Logos of filters: " + "; ".join(
         f"{item.name} {item.consensus}, {information_matrix(item).sum():.1f} bits" for item in shown
     )
     picture = Picture(
         figure_uri(plot_filters(shown)), alt,
-        "Sub-sequences whose activation exceeds half of the filter's largest; letter heights in bits (0 to 2).",
+        "Sub-sequences whose activation exceeds half of the filter's largest; "
+        "letter heights in bits (0 to 2).",
         wide=True,
     )  # fmt: skip
     return Section("filters", title, reading, [picture], "Filters")

@@ -77,8 +77,8 @@ def judge(found: Inputs) -> tuple[str, list[str]]:
     Returns
     -------
     verdict : str
-        "good" or "bad": the paired interval of the medians' difference lies above or below 0; "even": it holds 0;
-        "unknown": nothing to compare.
+        "good" or "bad": the paired interval of the medians' difference lies above or below 0; "even": it
+        holds 0; "unknown": nothing to compare.
     sentences : list of str
     """
     metrics = found.metrics
@@ -91,7 +91,8 @@ def judge(found: Inputs) -> tuple[str, list[str]]:
     first = (
         f"{middle} {number(network.get('median_auroc'))}{_interval(network.get('median_auroc_ci'))} and "
         f"{'its' if scored == 1 else 'the median'} AUPRC {number(network.get('median_auprc'))}"
-        f"{_interval(network.get('median_auprc_ci'))}, on {count(metrics.get('n_windows', 0), 'test window')} {where}."
+        f"{_interval(network.get('median_auprc_ci'))}, on "
+        f"{count(metrics.get('n_windows', 0), 'test window')} {where}."
     )
     if not others:
         alone = "No baseline was run beside it, so it is not known whether a simpler rule does as well."
@@ -106,9 +107,13 @@ def judge(found: Inputs) -> tuple[str, list[str]]:
     low, high = paired.get("median_difference_ci") or (gain, gain)
     verdict = "good" if low > 0 else "bad" if high < 0 else "even"
     if paired.get("of", 0) > 1:
-        said += f"; by AUPRC the network is ahead of it on {paired['better']:,} of {count(paired['of'], 'target')}"
+        of = count(paired["of"], "target")
+        said += f"; by AUPRC the network is ahead of it on {paired['better']:,} of {of}"
         if paired.get("clearly_better") is not None:
-            said += f" (beyond chance on {paired['clearly_better']:,}, behind it on {paired.get('clearly_worse', 0):,})"
+            said += (
+                f" (beyond chance on {paired['clearly_better']:,}, "
+                f"behind it on {paired.get('clearly_worse', 0):,})"
+            )
     said += "."
     said += {
         "good": " So it has learned more from the sequence than composition and short words tell.",
@@ -133,8 +138,9 @@ def caveats(found: Inputs) -> list[str]:
     said = []
     if metrics.get("random_split") or split.get("random"):
         said.append(
-            "The split is random over windows: neighbouring and overlapping windows stand on both sides, so every "
-            "number here is too good. Split by chromosome to know how the network does on DNA it has not seen."
+            "The split is random over windows: neighbouring and overlapping windows stand on both sides, so "
+            "every number here is too good. Split by chromosome to know how the network does on DNA it has "
+            "not seen."
         )
     missing = metrics.get("targets_without_positives") or []
     few = metrics.get("targets_below_min_positives") or []
@@ -180,7 +186,18 @@ def _size_tiles(card: dict) -> list[Tile]:
 
 
 def windows_of(split: dict, part: str) -> int:
-    """Return how many windows a card's split summary gives for train, valid or test; 0 when it does not say."""
+    """Return how many windows a card's split summary gives for a part; 0 when it does not say.
+
+    Parameters
+    ----------
+    split : dict
+        ``split`` of a run's card.
+    part : {"train", "valid", "test"}
+
+    Returns
+    -------
+    int
+    """
     return int((split.get(part) or {}).get("windows", 0))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqdl.evaluation.outputs import shown_categories
 from seqdl.plot.style import figure_uri
 from seqdl.reporting.blocks import Cell, Missing, Picture, Section, Table, count, listing, number, signed
 from seqdl.reporting.inputs import Inputs
@@ -30,9 +31,9 @@ def performance_section(found: Inputs) -> Section:
     if network is not None and others:
         best = others[0]
         reading = (
-            "AUROC is the chance that a window with the target ranks above one without it; AUPRC also asks how pure the "
-            f"top of the ranking is, so it shows more when positives are rare. The bar to clear is "
-            f"{label_of(best)}, trained and tested on the same windows."
+            "AUROC is the chance that a window with the target ranks above one without it; AUPRC also asks "
+            f"how pure the top of the ranking is, so it shows more when positives are rare. The bar to "
+            f"clear is {label_of(best)}, trained and tested on the same windows."
         )
     return Section("performance", title, reading, blocks, "Performance")
 
@@ -44,12 +45,14 @@ def _curve_picture(found: Inputs) -> list:
         return []
     network, others = models_of(found.metrics)
     alt = "ROC and precision-recall curves by category. Medians over targets: " + "; ".join(
-        f"{label_of(model)} AUROC {number(model.get('median_auroc'))}, AUPRC {number(model.get('median_auprc'))}"
+        f"{label_of(model)} AUROC {number(model.get('median_auroc'))}, "
+        f"AUPRC {number(model.get('median_auprc'))}"
         for model in [*([network] if network else []), *others]
     )
     caption = (
         "ROC and precision–recall: at each place the median over the category's targets (their number in "
-        "brackets). ROC: further up and left is better. Precision–recall: further up is better. The dotted line is guessing."
+        "brackets). ROC: further up and left is better. Precision–recall: further up is better. The dotted "
+        "line is guessing."
     )
     return [Picture(figure_uri(plot_category_curves(found.curves)), alt, caption, wide=True)]
 
@@ -57,7 +60,8 @@ def _curve_picture(found: Inputs) -> list:
 def not_evaluated(found: Inputs) -> Missing:
     """Name the command that makes the metrics."""
     return Missing(
-        "The run has not been evaluated: there is no metrics.json in its folder. This makes it, baselines included:",
+        "The run has not been evaluated: there is no metrics.json in its folder. This makes it, baselines "
+        "included:",
         f"seqdl evaluate --run {found.folder} --data {found.dataset_name}",
     )
 
@@ -66,9 +70,8 @@ def _category_table(metrics: dict) -> Table:
     """One row a category; the network with interval and picture, each baseline's value beside it."""
     network, others = models_of(metrics)
     models = ([network] if network else []) + others
-    categories = list(dict.fromkeys(name for model in models for name in (model.get("by_category") or {})))
     rows = []
-    for category in [*(categories if len(categories) > 1 else []), None]:
+    for category in [*shown_categories(models), None]:
         sources = models
         if category is not None:
             sources = [(model.get("by_category") or {}).get(category) or {} for model in models]
@@ -87,8 +90,9 @@ def _category_table(metrics: dict) -> Table:
     numeric = (1, *(i for i in range(3, len(columns)) if i != 3 + len(others)))
     return Table(
         tuple(columns), rows,
-        "Medians over the targets with enough positive test windows. Dot and whisker: the network with its 95 % bootstrap "
-        "interval; vermilion tick: the best baseline. AUROC is drawn from 0.5 to 1, AUPRC from 0 to 1.",
+        "Medians over the targets with enough positive test windows. Dot and whisker: the network with its "
+        "95 % bootstrap interval; vermilion tick: the best baseline. AUROC is drawn from 0.5 to 1, AUPRC "
+        "from 0 to 1.",
         numeric, shown=60,
     )  # fmt: skip
 
@@ -156,7 +160,8 @@ def target_section(found: Inputs) -> Section:
     }
     block = Table(
         tuple(columns[i] for i in keep), [[row[i] for i in keep] for row in rows],
-        f"Click a heading to sort. Blue dot and whisker: the network with its 95 % interval. Vermilion tick: {name}.",
+        f"Click a heading to sort. Blue dot and whisker: the network with its 95 % interval. Vermilion "
+        f"tick: {name}.",
         numeric=numeric, help=help,
     )  # fmt: skip
     scored = mine.dropna(subset=["auprc"])
@@ -204,15 +209,16 @@ def calibration_section(found: Inputs) -> Section:
     )
     picture = Picture(
         figure_uri(plot_calibration(table)), alt,
-        "Predicted probability against the share that carries the target, all targets together. Left: bins of equal width "
-        "show the rare high predictions. Right, on logarithmic axes: bins of equal numbers show where most lie.",
+        "Predicted probability against the share that carries the target, all targets together. Left: bins "
+        "of equal width show the rare high predictions. Right, on logarithmic axes: bins of equal numbers "
+        "show where most lie.",
         wide=True, limit=760,
     )  # fmt: skip
     return Section("calibration", title, reading, [picture], "Calibration")
 
 
 def read_calibration(bins) -> str:
-    """Say whether the high predictions come true; the expected calibration error hides them among the many low ones.
+    """Say whether the high predictions come true, which the calibration error hides among the many low ones.
 
     Parameters
     ----------
@@ -241,8 +247,8 @@ def read_calibration(bins) -> str:
             else "too low"
         )
         return (
-            f" Of {n:,} predictions above {floor}, whose mean is {predicted:.2f}, {100 * observed:.0f} % carry the target: "
-            f"high predictions are {said}."
+            f" Of {n:,} predictions above {floor}, whose mean is {predicted:.2f}, {100 * observed:.0f} % "
+            f"carry the target: high predictions are {said}."
         )
     return ""
 

@@ -21,7 +21,8 @@ GLOSSARY = [
     ("logit", "log odds, ln(p / (1 − p)): 0 is p = 0.5, +2.2 is p = 0.9"),
     (
         "AUROC",
-        "area under the ROC curve: the chance that a positive ranks above a negative; 0.5 is guessing, 1 perfect",
+        "area under the ROC curve: the chance that a positive ranks above a negative; "
+        "0.5 is guessing, 1 perfect",
     ),
     ("AUPRC", "area under the precision–recall curve; guessing reaches the share of positives, 1 is perfect"),
     (
@@ -46,7 +47,8 @@ GLOSSARY = [
     ("filter", "a pattern detector of the network's first layer, a few bases to a few dozen wide"),
     (
         "bit",
-        "unit of information: 2 bits mean a base is fixed, 0 that all four are as common as in the background",
+        "unit of information: 2 bits mean a base is fixed, 0 that all four "
+        "are as common as in the background",
     ),
 ]
 
@@ -68,10 +70,17 @@ def card_section(found: Inputs) -> Section:
     facts = [
         ("network", found.run.label),
         ("reads", f"{window:,} bases ({card.get('alphabet', 'ACGT')}; N is {card.get('n_policy', 'zeros')})"),
-        ("predicts", f"{len(card.get('targets') or []):,} targets, for the middle {card.get('bin') or window:,} bases"),
+        (
+            "predicts",
+            f"{len(card.get('targets') or []):,} targets, for the middle {card.get('bin') or window:,} bases",
+        ),
         ("variant's place", f"first base at index {card.get('anchor')} of the window (0-based)"),
         ("strands", "averaged" if card.get("strand_average") else "forward only"),
-        ("genome", " · ".join(str(v) for v in (genome.get("name"), genome.get("checksum")) if v) or "none (sequences)"),
+        (
+            "genome",
+            " · ".join(str(genome[key]) for key in ("name", "checksum") if genome.get(key))
+            or "none (sequences)",
+        ),
         ("split", f"{split.get('kind', 'unknown')}{' (random over windows)' if split.get('random') else ''}"),
         ("dataset", str((card.get("dataset") or {}).get("path") or "not recorded")),
         ("trained", str(card.get("created") or "not recorded")),

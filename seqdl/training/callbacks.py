@@ -25,7 +25,7 @@ MIN_POSITIVES = 10
 
 
 class SeedByEpoch(keras.callbacks.Callback):
-    """Set every dropout layer's generator from (seed, epoch), so that a resumed epoch drops the same units."""
+    """Set every dropout layer's generator from (seed, epoch): a resumed epoch drops the same units."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -166,8 +166,8 @@ class WriteDown(keras.callbacks.Callback):
         write_text(self.folder / self.history, text.getvalue())
         state = {
             "epoch": epoch + 1, "stopped": bool(self.model.stop_training), "config": self.config.to_dict(),
-            "dataset_sha256": self.dataset, "best_epoch": self.keep.best_epoch, "best_value": self.keep.best_value,
-            "history": self.rows,
+            "dataset_sha256": self.dataset, "best_epoch": self.keep.best_epoch,
+            "best_value": self.keep.best_value, "history": self.rows,
         }  # fmt: skip
         save_state(self.folder / self.checkpoint, self.model, self.keep.weights, state)
 
@@ -208,6 +208,7 @@ class Tell(keras.callbacks.Callback):
         best = "  best so far" if self.keep.best_epoch == epoch else ""
         ending = f"; at most {duration(left)} more" if epoch + 1 < self.epochs else ""
         say(
-            f"Epoch {epoch + 1}/{self.epochs}: loss {logs['loss']:.4f}, validation loss {logs['val_loss']:.4f}, "
-            f"AUROC {logs['val_auroc']:.3f}, AUPRC {logs['val_auprc']:.3f} ({duration(self._spent[-1])}{ending}){best}"
+            f"Epoch {epoch + 1}/{self.epochs}: loss {logs['loss']:.4f}, validation loss "
+            f"{logs['val_loss']:.4f}, AUROC {logs['val_auroc']:.3f}, AUPRC {logs['val_auprc']:.3f} "
+            f"({duration(self._spent[-1])}{ending}){best}"
         )

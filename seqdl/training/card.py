@@ -41,7 +41,8 @@ def check_card(card: object, where: str | Path) -> dict:
     version = card.get("version")
     if _whole(version, 1) and version > VERSION:
         raise InputError(
-            f"{where} has card version {version}; this seqdl reads up to {VERSION}. Upgrade: pip install -U seqdl"
+            f"{where} has card version {version}; this seqdl reads up to {VERSION}. "
+            "Upgrade: pip install -U seqdl"
         )
     window, anchor = card.get("window"), card.get("anchor")
     rules = (
@@ -94,8 +95,9 @@ def check_same(card: dict, inner: dict, where: str | Path) -> None:
     differ = [name for name in BOUND if card.get(name) != inner.get(name)]
     if differ:
         raise InputError(
-            f"card.json in {where} and the card inside its model file differ in {', '.join(differ)}, so they do "
-            f"not belong together: parts of two runs, or an edited card. Copy the run again from where it was trained."
+            f"card.json in {where} and the card inside its model file differ in {', '.join(differ)}, so "
+            f"they do not belong together: parts of two runs, or an edited card. Copy the run again from "
+            "where it was trained."
         )
 
 

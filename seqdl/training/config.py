@@ -86,12 +86,14 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for name, allowed in (
-            ("optimizer", OPTIMIZERS), ("schedule", ("cosine", "constant")), ("monitor", MONITORS), ("precision", PRECISIONS),
+            ("optimizer", OPTIMIZERS), ("schedule", ("cosine", "constant")), ("monitor", MONITORS),
+            ("precision", PRECISIONS),
         ):  # fmt: skip
             value = getattr(self, name)
             if value not in allowed:
                 raise InputError(
-                    f"`{name}` must be one of {', '.join(allowed)}. Received: {value!r}.{suggest(str(value), allowed)}"
+                    f"`{name}` must be one of {', '.join(allowed)}. "
+                    f"Received: {value!r}.{suggest(str(value), allowed)}"
                 )
         for name, least in (
             ("epochs", 1),

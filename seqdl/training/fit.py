@@ -94,8 +94,9 @@ def fit(
         jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
     )
     say(
-        f"Training {config.model} ({config.preset}, {network.count_params():,} parameters) on {train.epoch_windows:,} "
-        f"windows an epoch, {data.n_targets} targets; validating on {len(data.indices('valid')):,}."
+        f"Training {config.model} ({config.preset}, {network.count_params():,} parameters) on "
+        f"{train.epoch_windows:,} windows an epoch, {data.n_targets} targets; validating on "
+        f"{len(data.indices('valid')):,}."
     )
 
     first_epoch, rows = 0, []
@@ -142,8 +143,8 @@ def base_rates(data: Dataset) -> np.ndarray:
     counts = data.count_positives(rows)
     if not counts.any():
         raise InputError(
-            f"No training window of {data.path} has a positive label, so there is nothing to learn. Do the peaks lie "
-            f"on the training contigs? `seqdl data inspect` shows the counts."
+            f"No training window of {data.path} has a positive label, so there is nothing to learn. Do the "
+            f"peaks lie on the training contigs? `seqdl data inspect` shows the counts."
         )
     return (counts + 0.5) / (len(rows) + 1.0)
 
@@ -177,7 +178,7 @@ def build_network(config: TrainingConfig, window: int, n_targets: int, output_bi
 
 
 def _with_codes(network, window: int):
-    """Put the one-hot layer in front and stop at the logits: a base travels as one byte, the loss is stable."""
+    """Put the one-hot layer in front and stop at the logits: a base travels as a byte, the loss is stable."""
     import keras
 
     from seqdl.layers import OneHot
@@ -240,15 +241,16 @@ def _check_data(data: Dataset, config: TrainingConfig) -> None:
     """Refuse, before anything is written, what training would stumble over after minutes."""
     if config.monitor != "val_loss" and not data.labelled[data.indices("valid")].any():
         raise InputError(
-            f"No validation window of {data.path} has a positive label, so {config.monitor} does not exist. Validate on "
-            f"other chromosomes, or judge epochs by --monitor val_loss."
+            f"No validation window of {data.path} has a positive label, so {config.monitor} does not exist. "
+            f"Validate on other chromosomes, or judge epochs by --monitor val_loss."
         )
     if config.max_shift >= data.window:
         raise InputError(
-            f"`max_shift` must be less than the window of {data.window} bases: such a shift shows none of the bases "
-            f"that the label is about. Received: {config.max_shift}."
+            f"`max_shift` must be less than the window of {data.window} bases: such a shift shows none of "
+            f"the bases that the label is about. Received: {config.max_shift}."
         )
-    # Opened now, so that damage, or a genome that has moved or is another one, is said before the run's folder is made.
+    # Opened now, so that damage, or a genome that has moved or is another one, is said before the run's
+    # folder is made.
     _ = data.targets, data.contig_ids, data.genome if data.kind == "genome" else None
 
 
@@ -266,8 +268,8 @@ def _begun(out: Path, data: Dataset, config: TrainingConfig, resume: bool, overw
             changed.append("another dataset")
         if changed:
             raise InputError(
-                f"{out} was begun with other choices ({'; '.join(changed)}), so resuming would mix two trainings. "
-                f"Use the same ones, or start afresh with --overwrite."
+                f"{out} was begun with other choices ({'; '.join(changed)}), so resuming would mix two "
+                f"trainings. Use the same ones, or start afresh with --overwrite."
             )
         return state
     if (out / MODEL).exists() and not overwrite:
@@ -309,11 +311,13 @@ def _finish(
             "overrides": config.overrides,
         },
         training={
-            **config.to_dict(), "epochs_run": len(rows), "best_epoch": keep.best_epoch + 1, "best_value": keep.best_value,
-            "seconds": round(sum(row["seconds"] for row in rows), 1),
+            **config.to_dict(), "epochs_run": len(rows), "best_epoch": keep.best_epoch + 1,
+            "best_value": keep.best_value, "seconds": round(sum(row["seconds"] for row in rows), 1),
         },
         strand_average=config.strand_average,
-        metrics={"validation": {k: v for k, v in rows[keep.best_epoch].items() if k[:4] == "val_" and np.isfinite(v)}},
+        metrics={"validation": {
+            k: v for k, v in rows[keep.best_epoch].items() if k[:4] == "val_" and np.isfinite(v)
+        }},
     )  # fmt: skip
     write_text(out / CARD, json.dumps(card, indent=1))
     save_model_file(model, out / MODEL, card)

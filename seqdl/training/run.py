@@ -254,8 +254,8 @@ class Run:
         expected = (None, *self.card["input_shape"]), (None, len(self.card["targets"]))
         if (model.input_shape, model.output_shape) != expected:
             raise InputError(
-                f"The model in {self._model_file} takes {model.input_shape} and gives {model.output_shape}, but its card "
-                f"says {expected[0]} and {expected[1]}: model and card do not belong together."
+                f"The model in {self._model_file} takes {model.input_shape} and gives {model.output_shape}, "
+                f"but its card says {expected[0]} and {expected[1]}: model and card do not belong together."
             )
         return model
 
@@ -290,18 +290,22 @@ class Run:
         flag = "If that is meant (another assembly or species), pass --allow-genome-mismatch."
         if not shared:
             reason = (
-                f"The genome {genome.name} shares no contig name with the run's genome {self.card['genome']['name']}: "
-                f"{few(genome.names, 3)} against {few(known, 3)}. {flag}"
+                f"The genome {genome.name} shares no contig name with the run's genome "
+                f"{self.card['genome']['name']}: {few(genome.names, 3)} against {few(known, 3)}. {flag}"
             )
         elif differ:
             first = differ[0]
             reason = (
-                f"The genome {genome.name} is not the one this run was trained on ({self.card['genome']['name']}): "
-                f"{len(differ)} of {len(shared)} contigs with the same name have other bases, first {first} "
-                f"({genome.lengths[first]:,} bp here, {known[first]['length']:,} bp in training). {flag}"
+                f"The genome {genome.name} is not the one this run was trained on "
+                f"({self.card['genome']['name']}): {len(differ)} of {len(shared)} contigs with the same "
+                f"name have other bases, first {first} ({genome.lengths[first]:,} bp here, "
+                f"{known[first]['length']:,} bp in training). {flag}"
             )
         else:
-            return f"{len(shared)} of the genome's {len(genome.names)} contigs are the run's own; the others are new to it."
+            return (
+                f"{len(shared)} of the genome's {len(genome.names)} contigs are the run's own; "
+                "the others are new to it."
+            )
         if not allow_mismatch:
             raise InputError(reason)
         return reason

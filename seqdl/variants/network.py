@@ -144,7 +144,8 @@ def pick_targets(names: Sequence[str], wanted: Sequence[str] | str | None) -> np
         found = found or [i for i, name in enumerate(names) if fnmatch.fnmatchcase(name, pattern)]
         if not found:
             raise InputError(
-                f"`targets`: the run has no target {pattern!r} (it has {len(names)}).{suggest(str(pattern), names)}"
+                f"`targets`: the run has no target {pattern!r} "
+                f"(it has {len(names)}).{suggest(str(pattern), names)}"
             )
         places.update(found)
     if not places:

@@ -167,7 +167,8 @@ def _output_paths(
     rejects = Path(rejects).expanduser()
     if len({p.resolve() for p in (out, rejects, Path(vcf).expanduser())}) < 3:
         raise InputError(
-            f"The VCF, the output and the rejects file must be three files. Received: {vcf}, {out}, {rejects}."
+            f"The VCF, the output and the rejects file must be three files. "
+            f"Received: {vcf}, {out}, {rejects}."
         )
     for path in (out, rejects):
         if path.exists() and not overwrite:

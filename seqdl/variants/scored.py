@@ -125,7 +125,20 @@ def column_names(meta: ScoreMeta) -> list[str]:
 
 
 def stacked(block: ScoredBlock, meta: ScoreMeta) -> np.ndarray:
-    """Lay a block's scores side by side as in `column_names`: float32, shape (m, targets * scores)."""
+    """Lay a block's scores side by side, as in `column_names`.
+
+    Parameters
+    ----------
+    block : ScoredBlock
+        With m scored rows.
+    meta : ScoreMeta
+        Names the targets and the scores, and their order.
+
+    Returns
+    -------
+    values : float32 array, shape (m, targets * scores)
+        Target by target.
+    """
     return np.stack([block.values[s] for s in meta.scores], axis=2).reshape(
         len(block.rows), len(column_names(meta))
     )

@@ -80,7 +80,8 @@ def check_scores(names: Sequence[str] | str) -> tuple[str, ...]:
     for name in names:
         if name not in SCORES:
             raise InputError(
-                f"`scores` may hold {', '.join(SCORES)}, or be 'all'. Received: {name!r}.{suggest(str(name), SCORES)}"
+                f"`scores` may hold {', '.join(SCORES)}, or be 'all'. "
+                f"Received: {name!r}.{suggest(str(name), SCORES)}"
             )
     if not names:
         raise InputError(f"`scores` needs at least one of {', '.join(SCORES)}.")
@@ -88,7 +89,7 @@ def check_scores(names: Sequence[str] | str) -> tuple[str, ...]:
 
 
 def outputs_from_logits(logits: np.ndarray) -> Outputs:
-    """Turn log odds, shape (n, targets), into `Outputs`; in float64, so that small effects keep their digits."""
+    """Turn log odds, shape (n, targets), into `Outputs`, in float64: small effects keep their digits."""
     z = np.asarray(logits, np.float64)
     return Outputs(expit(z), z)
 

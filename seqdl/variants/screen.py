@@ -174,14 +174,16 @@ def screen(
     def found(i: int) -> str:
         start, size = int(starts[i]), len(chunk.refs[i])
         letters = decode(genome.gather(contig_ids[i : i + 1], starts[i : i + 1], min(size, 40))[0])
-        return f"the genome has {letters}{'...' if size > 40 else ''} at {genome.names[contig_ids[i]]}:{start + 1}"
+        there = f"{genome.names[contig_ids[i]]}:{start + 1}"
+        return f"the genome has {letters}{'...' if size > 40 else ''} at {there}"
 
     if wrong.any() and ref_mismatch == "error":
         i = int(rows[np.argmax(wrong)])
         raise InputError(
             f"REF of record {int(chunk.record[i]) + 1:,} ({chunk.chroms[i]}:{chunk.pos[i]} "
-            f"{chunk.refs[i][:40]}>{chunk.alts[i][:40]}) is not what the genome carries: {found(i)}. Is this the right "
-            "assembly? `--ref-mismatch skip` rejects such records by name, `flip` takes swapped alleles."
+            f"{chunk.refs[i][:40]}>{chunk.alts[i][:40]}) is not what the genome carries: {found(i)}. Is "
+            "this the right assembly? `--ref-mismatch skip` rejects such records by name, `flip` takes "
+            "swapped alleles."
         )
     accepted = wrong & (swapped if ref_mismatch == "flip" else np.full(len(rows), ref_mismatch == "force"))
     rejected = rows[wrong & ~accepted]

@@ -92,8 +92,8 @@ class Tally:
         # A few wrong ones in a small file say nothing about the assembly.
         if self.mismatches > max(_MANY_MISMATCHES * checked, min(10, checked / 2)):
             yield (
-                f"{self.mismatches / checked:.0%} of the REF alleles differ from the genome: is the VCF from another "
-                "assembly? Scores of the others may then stand at wrong places."
+                f"{self.mismatches / checked:.0%} of the REF alleles differ from the genome: is the VCF "
+                "from another assembly? Scores of the others may then stand at wrong places."
             )
         if survey.records == 0:
             yield "the VCF has a header and no records, so there is nothing to score"
@@ -103,7 +103,21 @@ class Tally:
 
 
 def assembly_notes(survey: VcfSurvey, mapping: Mapping[str, str], genome: Genome) -> Iterator[str]:
-    """Yield where the VCF's header gives a contig another length than the genome has."""
+    """Yield where the VCF's header gives a contig another length than the genome has.
+
+    Parameters
+    ----------
+    survey : VcfSurvey
+        Whose `declared` holds the header's contig lengths, in bp; None where it gives none.
+    mapping : mapping of str
+        The genome's name for each contig of the VCF.
+    genome : Genome
+
+    Yields
+    ------
+    note : str
+        On the first such contig only; nothing where the lengths agree.
+    """
     for name, length in survey.declared.items():
         if length and name in mapping and length != genome.lengths[mapping[name]]:
             yield (

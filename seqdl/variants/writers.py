@@ -17,8 +17,8 @@
 ``.parquet``
     The columns of the TSV without ``#``; the schema's metadata holds ``seqdl``, the JSON text.
 
-`seqdl.variants.reading.read_scores` reads all but VCF back. Rejected alleles stand in the rejects file, a TSV beside the output:
-``#CHROM POS ID REF ALT REASON DETAIL`` (and marked in VCF output as well).
+`seqdl.variants.reading.read_scores` reads all but VCF back. Rejected alleles stand in the rejects file,
+a TSV beside the output: ``#CHROM POS ID REF ALT REASON DETAIL`` (and marked in VCF output as well).
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def check_suffix(path: str | Path) -> str:
     suffix = full_suffix(path)
     if suffix not in SUFFIXES:
         raise InputError(
-            f"The output's format is taken from its suffix, one of {', '.join(SUFFIXES)}. Received: {str(path)!r}."
+            f"The output's format is taken from its suffix, one of {', '.join(SUFFIXES)}. "
+            f"Received: {str(path)!r}."
         )
     if suffix == ".parquet":
         from seqdl.io.parquet import require_pyarrow
