@@ -7,6 +7,8 @@ where the model runs, so everything before it moves one byte a base instead of s
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from seqdl.errors import InputError
@@ -29,6 +31,15 @@ LETTER_TO_CODE = _letter_table()
 CODE_TO_LETTER = np.frombuffer(b"ACGTN", np.uint8)
 COMPLEMENT = np.array([3, 2, 1, 0, 4], np.uint8)
 _ONE_HOT = np.vstack([np.eye(4), np.zeros((1, 4))])
+
+
+@cache
+def _pair_table(dtype: np.dtype) -> np.ndarray:
+    """Make the rows of every two codes read as one uint16: 8 numbers a row; rows of other values stay zero."""
+    pairs = np.array([(a, b) for a in range(5) for b in range(5)], np.uint8)
+    table = np.zeros((N * 257 + 1, 8), dtype)
+    table[pairs.view(np.uint16)[:, 0]] = _ONE_HOT[pairs].reshape(-1, 8)
+    return table
 
 
 def encode(text: str | bytes) -> np.ndarray:
@@ -97,9 +108,16 @@ def one_hot(
     >>> one_hot(encode("AN")).tolist()
     [[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]
     """
-    # take() with mode="clip" is 7-10 times faster than indexing with the codes, and needs no bounds check.
-    table = _ONE_HOT.astype(out.dtype if out is not None else dtype)
-    return table.take(codes, axis=0, out=out, mode="clip")
+    # take() with mode="clip" is 7-10 times faster than indexing with the codes, and needs no bounds check;
+    # two codes at a time, in one look-up of a row twice as long, are nearly twice as fast again.
+    dtype = out.dtype if out is not None else np.dtype(dtype)
+    whole = codes.dtype == np.uint8 and codes.flags.c_contiguous and codes.size % 2 == 0 < codes.size
+    if not whole or (out is not None and not out.flags.c_contiguous):
+        return _ONE_HOT.astype(dtype).take(codes, axis=0, out=out, mode="clip")
+    if out is None:
+        out = np.empty((*codes.shape, 4), dtype)
+    _pair_table(dtype).take(codes.reshape(-1).view(np.uint16), axis=0, out=out.reshape(-1, 8), mode="clip")
+    return out
 
 
 def codes_from_one_hot(x: np.ndarray) -> np.ndarray:

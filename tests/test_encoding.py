@@ -59,6 +59,21 @@ def test_channel_order_is_acgt():
     assert np.array_equal(one_hot(encode("ACGT")), np.eye(4, dtype=np.float32))
 
 
+@given(CODES, st.sampled_from(["float32", "uint8", "float16", "bool"]))
+def test_one_hot_is_the_same_whatever_lies_how(codes, dtype):
+    slow = np.zeros((*codes.shape, 4), dtype)
+    for place, code in np.ndenumerate(codes):
+        if code < 4:
+            slow[(*place, code)] = 1
+    wide = np.full((*codes.shape, 8), 9, dtype)
+    for given_codes in (codes, np.asfortranarray(codes), codes.astype(np.int64)):
+        assert np.array_equal(one_hot(given_codes, dtype), slow)
+        assert one_hot(given_codes, dtype).dtype == np.dtype(dtype)
+        out = wide[..., :4].copy()
+        assert one_hot(given_codes, out=out) is out and np.array_equal(out, slow)
+    assert np.array_equal(one_hot(codes[:, ::-1], dtype), slow[:, ::-1])
+
+
 def test_one_hot_fills_a_given_buffer():
     codes = encode("ACGTN")[None]
     out = np.full((1, 5, 4), 7, np.float32)
