@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os.path import commonprefix
+
 import numpy as np
 
 from seqdl.encoding import ALPHABET
@@ -95,8 +97,13 @@ def _bars(figure, axes, names: list[str], differences: np.ndarray, top: int) -> 
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.grid(False)
+    shared = len(commonprefix(names)) if len(names) > 1 else 0  # such as "wgEncodeAwg": it tells nothing apart
     for row, index in enumerate(order):
-        name = names[index] if len(names[index]) <= 26 else names[index][:24] + "…"
+        name = names[index]
+        if len(name) > 26:
+            name = name[shared:]
+        if len(name) > 26:
+            name = name[:24] + "…"
         change = f"{differences[index]:+.3f}".replace("-", "−")
         ax.annotate(
             f"{name}  {change}", (0, row + 0.3), xycoords=("axes fraction", "data"), fontsize=7.5, va="bottom"
