@@ -12,12 +12,27 @@ from seqdl.words import duration
 _APPEARS_AFTER = 1.0  # seconds: what is over at once needs no bar
 _PLAIN_EVERY = 15.0  # seconds between lines where standard error is not a terminal
 _quiet = False
+_open = 0  # bars that are shown now
+_interrupted = False
 
 
 def set_quiet(quiet: bool) -> None:
     """Silence (or un-silence) notes and progress; errors are still printed."""
     global _quiet
     _quiet = quiet
+
+
+def interrupt() -> bool:
+    """Note a Ctrl-C; return whether the work under way will raise KeyboardInterrupt itself, at its next step.
+
+    An interrupt between two steps leaves nothing half-done, and cannot be lost: raised at any place,
+    it may hit a destructor or a call-back of C code, where Python only prints it and goes on.
+    A second one is not postponed.
+    """
+    global _interrupted
+    postponed = _open > 0 and not _interrupted
+    _interrupted = postponed
+    return postponed
 
 
 def say(text: str) -> None:
@@ -50,7 +65,9 @@ class Progress:
         self._task = None
 
     def advance(self, n: int = 1) -> None:
-        """Count `n` more as done."""
+        """Count `n` more as done; a Ctrl-C that was noted meanwhile is raised here."""
+        if _interrupted:
+            raise KeyboardInterrupt
         self.done += n
         now = time.monotonic()
         self._first = self._first or (now, self.done)
@@ -131,10 +148,15 @@ def progress_bar(total: int | None, description: str, unit: str = "windows") -> 
     unit : str
         What is counted, in the plural.
     """
+    global _open, _interrupted
     progress = Progress(total, description, unit)
+    _open += 1
     try:
         yield progress
     finally:
+        _open -= 1
+        if not _open:
+            _interrupted = False
         progress.close()
 
 

@@ -35,3 +35,19 @@ def test_long_work_writes_lines_where_there_is_no_terminal(clock, capsys):
         clock[0] += 20
         bar.advance(10)
     assert "Reading: 20 records" in capsys.readouterr().err
+
+
+def test_an_interrupt_waits_for_the_next_step_and_is_not_lost():
+    assert not progress.interrupt()  # nothing under way: to be raised at once
+    done = []
+    with pytest.raises(KeyboardInterrupt), progress_bar(3, "Working", "steps") as bar:
+        for step in range(3):
+            if step == 1:
+                assert progress.interrupt()
+            done.append(step)
+            bar.advance()
+    assert done == [0, 1]
+    with progress_bar(1, "Working again", "steps") as bar:
+        bar.advance()
+        assert progress.interrupt() and not progress.interrupt()  # the second is raised at once
+    assert not progress.interrupt()

@@ -8,12 +8,16 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 from seqdl.cli.quiet import quiet_tensorflow
 from seqdl.errors import SeqdlError
-from seqdl.progress import set_quiet
+from seqdl.progress import interrupt, set_quiet
 from seqdl.version import __version__
 from seqdl.words import suggest
 
@@ -82,7 +86,8 @@ def main(argv: list[str] | None = None) -> int:
     quiet_tensorflow()
     debug = "--debug" in argv
     try:
-        return _dispatch(argv)
+        with _interrupts_between_steps():
+            return _dispatch(argv)
     except SystemExit as stop:  # argparse: help is 0, wrong usage is 2
         return int(stop.code or 0)
     except KeyboardInterrupt:
@@ -115,6 +120,27 @@ def main(argv: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
+
+
+@contextmanager
+def _interrupts_between_steps() -> Iterator[None]:
+    """Let a first Ctrl-C wait for the end of the step under way, see `seqdl.progress.interrupt`."""
+
+    def handle(number, frame) -> None:
+        if not interrupt():
+            raise KeyboardInterrupt
+
+    # Only the main thread may set a handler, and only Python's own is replaced.
+    if threading.current_thread() is not threading.main_thread() or (
+        signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+    ):
+        yield
+        return
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 _USER_ERRNOS = (

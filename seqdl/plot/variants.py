@@ -97,7 +97,9 @@ def _bars(figure, axes, names: list[str], differences: np.ndarray, top: int) -> 
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.grid(False)
-    shared = len(commonprefix(names)) if len(names) > 1 else 0  # such as "wgEncodeAwg": it tells nothing apart
+    shared = (
+        len(commonprefix(names)) if len(names) > 1 else 0
+    )  # such as "wgEncodeAwg": it tells nothing apart
     for row, index in enumerate(order):
         name = names[index]
         if len(name) > 26:
