@@ -146,7 +146,10 @@ def test_ctrl_c_leaves_nothing_behind(folder, tmp_path):
         )
     verb = [sys.executable, "-m", "seqdl.cli.main", "score-variants", "--run", folder / "run"]
     files = ["--genome", folder / "g.fa", "--vcf", tmp_path / "many.vcf", "--out", tmp_path / "s.tsv.gz"]
+    # A test run in the background may have inherited "ignore Ctrl-C"; what Python handles is not inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen([str(a) for a in (*verb, *files)], stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     until = time.monotonic() + 200
     while not any(p.stat().st_size for p in tmp_path.glob(".s.*.tsv.gz")) and time.monotonic() < until:
         assert process.poll() is None
