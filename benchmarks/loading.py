@@ -251,10 +251,10 @@ def main(argv: list[str] | None = None) -> int:
             write_genome(fasta, args.bases)
         pin(args.core)
         about = machine()
-        todo = [(n, w) for n in args.only or CONTENDERS for w in args.lengths if w in CONTENDERS[n][2]]
-        np.random.default_rng(0).shuffle(todo)  # so that no contender always runs on a warmer machine
+        jobs = [(n, w) for n in args.only or CONTENDERS for w in args.lengths if w in CONTENDERS[n][2]]
+        np.random.default_rng(0).shuffle(jobs)  # so that no contender always runs on a warmer machine
         results = []
-        for name, window in [(str(n), int(w)) for n, w in todo]:
+        for name, window in [(str(n), int(w)) for n, w in jobs]:
             factory, package, _ = CONTENDERS[name]
             found = {"status": "skipped", "reason": f"{package} is not installed"}
             if installed(package):
