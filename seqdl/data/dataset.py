@@ -12,7 +12,7 @@ import numpy as np
 from seqdl.data.dataset_file import FORMAT, SPLITS, TARGET_COLUMNS, VERSION, Contigs, check_shapes
 from seqdl.encoding import N
 from seqdl.errors import InputError
-from seqdl.files import require_file
+from seqdl.files import require_file, sha256
 
 _BLOCK = 1 << 16  # windows whose labels are unpacked at once
 
@@ -115,6 +115,11 @@ class Dataset:
 
     def _strings(self, name: str) -> list[str]:
         return [v.decode("utf-8") for v in self._column(name)]
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of the file: what says that two runs saw the same data."""
+        return sha256(self.path)
 
     @cached_property
     def split(self) -> np.ndarray:

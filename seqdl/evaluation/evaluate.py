@@ -289,10 +289,9 @@ def _predict(run, data, indices, batch_size, strand_average) -> np.ndarray:
 
 
 def _dataset_notes(run, data) -> list[str]:
-    from seqdl.files import sha256
 
     known = (run.card.get("dataset") or {}).get("sha256")
-    if known and data.path and Path(data.path).is_file() and sha256(data.path) != known:
+    if known and data.path and Path(data.path).is_file() and data.sha256 != known:
         return [
             "This is not the dataset file that the run was trained on: make sure that these windows were "
             "not among its training windows."

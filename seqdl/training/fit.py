@@ -10,7 +10,7 @@ import numpy as np
 
 from seqdl.data.dataset import Dataset
 from seqdl.errors import InputError, MissingDependencyError
-from seqdl.files import sha256, write_text
+from seqdl.files import write_text
 from seqdl.progress import say
 from seqdl.training.config import TrainingConfig
 from seqdl.training.run import CARD, CHECKPOINT, CONFIG, HISTORY, METRICS, MODEL, Run, make_card
@@ -109,7 +109,7 @@ def fit(
     else:
         # Only now: a run that is to be replaced stays until the new training can begin.
         _make_folder(out, config)
-    dataset_sha = sha256(data.path)
+    dataset_sha = data.sha256
     began = time.monotonic()
     if first_epoch < config.epochs and not (state and state["stopped"]):
         followers = [
@@ -264,7 +264,7 @@ def _begun(out: Path, data: Dataset, config: TrainingConfig, resume: bool, overw
 
         state = read_state(checkpoint)
         changed = config.differences(TrainingConfig.from_dict(state["config"], str(checkpoint)))
-        if state["dataset_sha256"] != sha256(data.path):
+        if state["dataset_sha256"] != data.sha256:
             changed.append("another dataset")
         if changed:
             raise InputError(

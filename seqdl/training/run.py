@@ -17,7 +17,7 @@ from seqdl.data.dataset import Dataset
 from seqdl.data.dataset_file import SPLITS, TARGET_COLUMNS
 from seqdl.encoding import ALPHABET
 from seqdl.errors import InputError
-from seqdl.files import require_file, sha256, write_text
+from seqdl.files import require_file, write_text
 from seqdl.training.card import FORMAT, VERSION, check_card, check_same
 from seqdl.version import __version__
 from seqdl.words import few, suggest
@@ -98,7 +98,7 @@ def make_card(data: Dataset, model: dict, training: dict, strand_average: bool, 
         "split": split,
         "strand_average": strand_average,
         "dataset": {
-            "path": str(data.path.resolve()), "sha256": sha256(data.path), "windows": data.n,
+            "path": str(data.path.resolve()), "sha256": data.sha256, "windows": data.n,
             "genome_path": data.genome_path,
         },
         "training": training,
