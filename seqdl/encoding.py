@@ -35,7 +35,7 @@ _ONE_HOT = np.vstack([np.eye(4), np.zeros((1, 4))])
 
 @cache
 def _pair_table(dtype: np.dtype) -> np.ndarray:
-    """Make the rows of every two codes read as one uint16: 8 numbers a row; rows of other values stay zero."""
+    """Make the rows of every two codes read as one uint16: 8 numbers a row, zeros for other values."""
     pairs = np.array([(a, b) for a in range(5) for b in range(5)], np.uint8)
     table = np.zeros((N * 257 + 1, 8), dtype)
     table[pairs.view(np.uint16)[:, 0]] = _ONE_HOT[pairs].reshape(-1, 8)

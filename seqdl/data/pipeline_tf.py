@@ -70,16 +70,16 @@ def as_tf_dataset(
 
 
 class _Buffers:
-    """float32 arrays that are used again once nobody holds them: no page of memory is asked for anew a batch."""
+    """float32 arrays that are used again once nobody holds them, so that a batch asks for no new memory."""
 
     def __init__(self) -> None:
         self._kept: list[np.ndarray] = []
 
     def empty(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Return an array of any content that begins on a 64-byte border, where TensorFlow takes it without a copy."""
+        """Return an array of any content on a 64-byte border, where TensorFlow takes it without a copy."""
         size = int(np.prod(shape)) * 4
         for number in range(len(self._kept)):
-            # Two references: the list's own and the argument's. A view that TensorFlow or a caller holds adds one.
+            # Two references: the list's own and the argument's. A view that somebody holds adds one.
             if sys.getrefcount(self._kept[number]) == 2 and self._kept[number].size >= size + _ALIGNMENT:
                 raw = self._kept[number]
                 break
