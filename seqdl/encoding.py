@@ -3,6 +3,9 @@
 Bases live as uint8 codes (A 0, C 1, G 2, T 3, N 4). A one-hot array has the shape
 ``(..., length, 4)`` with channels in the order A, C, G, T; N is a row of zeros. One-hot is made
 where the model runs, so everything before it moves one byte a base instead of sixteen.
+
+An RNA's base and its secondary structure share one byte: ``base + 5 * (1 + symbol)`` with the symbols
+``.`` 0, ``(`` 1, ``)`` 2; below 5 a base has no known structure. Their one-hot rows have seven channels.
 """
 
 from __future__ import annotations
@@ -14,7 +17,10 @@ import numpy as np
 from seqdl.errors import InputError
 
 ALPHABET = "ACGT"
+RNA = "ACGU"
 N = 4
+CHANNELS = 4
+STRUCTURE = ".()"
 ILLEGAL = 255
 IUPAC_AS_N = "NRYSWKMBDHVX-."
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from seqdl.data.dataset_file import FORMAT, SPLITS, TARGET_COLUMNS, VERSION, Contigs, check_shapes
-from seqdl.encoding import N
+from seqdl.encoding import CHANNELS, STRUCTURE, N
 from seqdl.errors import InputError
 from seqdl.files import require_file, sha256
+from seqdl.io.hdf5 import map_rows
 
 _BLOCK = 1 << 16  # windows whose labels are unpacked at once
 
@@ -25,8 +26,13 @@ class Dataset:
     Attributes
     ----------
     kind : {"genome", "sequences"}
-    window, bin : int
-        Bases.
+    task : {"binary", "coverage"}
+        What the targets are: labels of a window, or values along its middle.
+    alphabet : {"dna", "rna"}
+    structured : bool
+        Whether codes hold bases with their secondary structure.
+    window, bin, resolution : int
+        Bases; `resolution` is 0 for binary labels.
     n, n_targets : int
         Windows and targets.
     split_kind : str
@@ -42,7 +48,11 @@ class Dataset:
     ) -> None:
         self.path = path
         self.kind: str = attrs["kind"]
+        self.task: str = attrs.get("task", "binary")
+        self.alphabet: str = attrs.get("alphabet", "dna")
+        self.structured = bool(attrs.get("structured", False))
         self.window, self.bin = int(attrs["window"]), int(attrs["bin"])
+        self.resolution = int(attrs.get("resolution", 0))
         self.n, self.n_targets = n, n_targets
         self.split_kind: str = attrs["split_kind"]
         self.random_split = bool(attrs["random_split"])
@@ -87,7 +97,8 @@ class Dataset:
                         f"{path} has dataset version {attrs['version']}, this seqdl reads up to {VERSION}. "
                         f"Upgrade it: pip install -U seqdl"
                     )
-                n, n_targets = len(f["windows/split"]), int(f["labels"].attrs["n_targets"])
+                stored = "labels" if attrs.get("task", "binary") == "binary" else "coverage"
+                n, n_targets = len(f["windows/split"]), int(f[stored].attrs["n_targets"])
                 check_shapes(f, n, n_targets)
             return cls(path, attrs, n, n_targets, genome)
         except InputError:
@@ -145,6 +156,14 @@ class Dataset:
     def origin(self) -> np.ndarray:
         """uint8 (n,): index into `seqdl.data.dataset_file.ORIGINS`."""
         return self._column("windows/origin")
+
+    @cached_property
+    def groups(self) -> np.ndarray | None:
+        """int32 (n,): group of each window, -1 for none; None in a dataset without groups."""
+        import h5py
+
+        with h5py.File(self.path, "r") as f:
+            return f["windows/group"][:] if "windows/group" in f else None
 
     @cached_property
     def contigs(self) -> Contigs:
@@ -207,6 +226,55 @@ class Dataset:
                 "build the dataset again."
             )
         return genome
+
+    @property
+    def channels(self) -> int:
+        """Channels of a one-hot window: 4, or 7 with secondary structure."""
+        return CHANNELS + (len(STRUCTURE) if self.structured else 0)
+
+    @property
+    def n_bins(self) -> int:
+        """Values along a window of coverage; 1 for binary labels."""
+        return self.bin // self.resolution if self.resolution else 1
+
+    @cached_property
+    def strand_pairs(self) -> np.ndarray:
+        """int (n_targets,): the target that each target becomes on the other strand."""
+        import h5py
+
+        with h5py.File(self.path, "r") as f:
+            if "targets/strand_pair" not in f:
+                return np.arange(self.n_targets)
+            pairs = f["targets/strand_pair"][:]
+        if sorted(pairs) != list(range(self.n_targets)):
+            raise InputError(f"The dataset {self.path} is damaged: its strand pairs are no permutation.")
+        return pairs
+
+    @cached_property
+    def _coverage(self) -> tuple[np.ndarray, np.ndarray]:
+        rows, values = self._column("windows/row"), map_rows(self.path, "coverage")
+        if rows.size and (rows.min() < 0 or rows.max() + self.n_bins > len(values)):
+            raise InputError(f"The dataset {self.path} is damaged: windows lie outside its coverage.")
+        return rows, values
+
+    def values(self, indices: np.ndarray) -> np.ndarray:
+        """Return the targets of the given windows, whatever the task.
+
+        Parameters
+        ----------
+        indices : int array, shape (m,)
+
+        Returns
+        -------
+        values : array
+            uint8 (m, n_targets) of a binary dataset; float16 (m, n_bins, n_targets) of coverage, NaN where
+            a value is not known.
+        """
+        if self.task == "binary":
+            return self.labels(indices)
+        rows, values = self._coverage
+        places = (rows[indices, None] + np.arange(self.n_bins)).reshape(-1)
+        return values.take(places, axis=0).reshape(len(places) // self.n_bins, self.n_bins, self.n_targets)
 
     @cached_property
     def _packed(self) -> np.ndarray:

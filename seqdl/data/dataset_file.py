@@ -1,22 +1,32 @@
 """The file behind a `Dataset`: its layout, how it is written, and the check of its parts.
 
-Layout (format "seqdl-dataset", version 1)::
+Layout (format "seqdl-dataset", version 2)::
 
-    /                attrs: format, version, kind, window, bin, split_kind, random_split, genome_*,
-                     provenance (JSON)
+    /                attrs: format, version, kind, task, alphabet, structured, window, bin, resolution,
+                     split_kind, random_split, genome_*, provenance (JSON)
     /contigs         name, length, md5                    of the genome the positions refer to
-    /windows         contig int32, start int64, split uint8, origin uint8, sequence int64
-    /labels          uint8 (n, ceil(T / 8)), bits in numpy's order, attr n_targets
-    /targets         name, cell, assay, treatment, category, unit
+    /windows         contig int32, start int64, split uint8, origin uint8, sequence int64; optional
+                     group int32; for coverage row int64: the first row of the window in /coverage
+    /labels          uint8 (n, ceil(T / 8)), bits in numpy's order, attr n_targets   (task "binary")
+    /coverage        float16 (rows, T), contiguous, attr n_targets                   (task "coverage")
+    /targets         name, cell, assay, treatment, category, unit; optional strand_pair int32
     /sequences       codes uint8 (flat), offsets int64, name   only what has no place in a genome
 
 A window is a place in the genome, or, where ``sequence >= 0``, a row of /sequences: sequence-only
-datasets and shuffled negatives.
+datasets and shuffled negatives. Stored sequences may be shorter than the window.
+
+A row of /coverage is one stretch of `resolution` bases, and a window's target is ``bin //
+resolution`` rows from its own row on: windows that overlap share rows, and nothing is stored twice.
+NaN is a value that is not known (a blacklisted stretch, a contig that a track has not).
+
+Version 1 had binary labels alone: it lacks task, alphabet, structured, resolution, group, row and
+strand_pair, and is read as binary DNA.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +34,8 @@ import numpy as np
 
 from seqdl.files import atomic_path
 
-FORMAT, VERSION = "seqdl-dataset", 1
+FORMAT, VERSION = "seqdl-dataset", 2
+TASKS = ("binary", "coverage")
 SPLITS = ("train", "valid", "test")
 TARGET_COLUMNS = ("name", "cell", "assay", "treatment", "category", "unit")
 ORIGINS = ("tiled", "background", "gc-matched", "shuffled")
@@ -46,15 +57,41 @@ class Sequences(NamedTuple):
     names: list[str]
 
 
+class Coverage(NamedTuple):
+    """Coverage targets on their way into a file, a block of rows at a time.
+
+    Attributes
+    ----------
+    resolution : int
+        Bases a row.
+    n_rows, n_targets : int
+    blocks : iterable of float16 arrays, shape (m, n_targets)
+        All rows, in order; NaN where a value is not known.
+    window_rows : int64 array, shape (n,)
+        First row of each window's ``bin // resolution``.
+    """
+
+    resolution: int
+    n_rows: int
+    n_targets: int
+    blocks: Iterable[np.ndarray]
+    window_rows: np.ndarray
+
+
 def write_dataset(
     path: str | Path,
     *,
     window: int,
     bin: int,
-    labels: np.ndarray,
     targets,
     split: np.ndarray,
     split_kind: str,
+    labels: np.ndarray | None = None,
+    coverage: Coverage | None = None,
+    structured: bool = False,
+    alphabet: str = "dna",
+    groups: np.ndarray | None = None,
+    strand_pairs: np.ndarray | None = None,
     contig_ids: np.ndarray | None = None,
     starts: np.ndarray | None = None,
     origin: np.ndarray | None = None,
@@ -74,14 +111,23 @@ def write_dataset(
         The HDF5 file to write.
     window, bin : int
         Input length and labelled central stretch, in bases.
-    labels : uint8 array, shape (n, n_targets)
-        0 or 1; stored as bits.
     targets : pandas DataFrame
         One row a target; the columns of `TARGET_COLUMNS`, missing ones are filled with "".
     split : uint8 array, shape (n,)
         0 train, 1 valid, 2 test.
     split_kind : str
         "chromosome", "regions", "folds", "groups" or "random"; "random" is stamped on every result.
+    labels : uint8 array, shape (n, n_targets), optional
+        0 or 1; stored as bits. Either these or `coverage`.
+    coverage : Coverage, optional
+    structured : bool
+        Whether `sequences` hold bases with their secondary structure, see `seqdl.encoding.add_structure`.
+    alphabet : {"dna", "rna"}
+        What the letters mean: RNA has one strand.
+    groups : int array, shape (n,), optional
+        Group of each window (family, species, cluster), -1 for none: folds never cut one.
+    strand_pairs : int array, shape (n_targets,), optional
+        The target that a target becomes on the other strand; itself where left out.
     contig_ids, starts : int arrays, shape (n,), optional
         Place of each window: index into `contigs` and 0-based first base (may lie outside).
     origin : uint8 array, shape (n,), optional
@@ -105,7 +151,9 @@ def write_dataset(
 
     from seqdl.io.hdf5 import HDF5Writer
 
-    n = len(split)
+    if (labels is None) == (coverage is None):
+        raise ValueError("a dataset has either labels or coverage")
+    n, n_targets = len(split), labels.shape[1] if coverage is None else coverage.n_targets
     kind = "genome" if contigs is not None else "sequences"
     none = np.full(n, -1, np.int64)
     text = h5py.string_dtype()
@@ -113,6 +161,8 @@ def write_dataset(
         with HDF5Writer(aside) as f:
             f.attrs.update(
                 format=FORMAT, version=VERSION, kind=kind, window=window, bin=bin, split_kind=split_kind,
+                task="binary" if coverage is None else "coverage", alphabet=alphabet, structured=structured,
+                resolution=0 if coverage is None else coverage.resolution,
                 random_split=split_kind == "random", genome_path=str(genome_path or ""),
                 genome_name=genome_name, genome_checksum=genome_checksum,
                 provenance=json.dumps(provenance or {}, default=str),
@@ -128,12 +178,26 @@ def write_dataset(
             g["split"] = np.asarray(split, np.uint8)
             g["origin"] = np.zeros(n, np.uint8) if origin is None else np.asarray(origin, np.uint8)
             g["sequence"] = none if sequence_ids is None else np.asarray(sequence_ids, np.int64)
-            packed = f.create_dataset("labels", data=np.packbits(np.asarray(labels, bool), axis=1))
-            packed.attrs["n_targets"] = labels.shape[1]
+            if groups is not None:
+                g["group"] = np.asarray(groups, np.int32)
+            if coverage is None:
+                values = f.create_dataset("labels", data=np.packbits(np.asarray(labels, bool), axis=1))
+            else:
+                g["row"] = np.asarray(coverage.window_rows, np.int64)
+                values = f.create_dataset("coverage", (coverage.n_rows, n_targets), np.float16)
+                at = 0
+                for block in coverage.blocks:
+                    values[at : at + len(block)] = block
+                    at += len(block)
+                if at != coverage.n_rows:
+                    raise ValueError(f"coverage of {at} rows, and {coverage.n_rows} were promised")
+            values.attrs["n_targets"] = n_targets
             g = f.create_group("targets")
             for column in TARGET_COLUMNS:
-                values = targets[column] if column in targets else [""] * labels.shape[1]
-                g.create_dataset(column, data=[str(v) for v in values], dtype=text)
+                words = targets[column] if column in targets else [""] * n_targets
+                g.create_dataset(column, data=[str(v) for v in words], dtype=text)
+            if strand_pairs is not None:
+                g["strand_pair"] = np.asarray(strand_pairs, np.int32)
             if sequences is not None:
                 g = f.create_group("sequences")
                 g["codes"] = np.asarray(sequences.codes, np.uint8)
@@ -163,10 +227,17 @@ def check_shapes(f, n: int, n_targets: int) -> None:
     if not 1 <= bin <= window:
         raise ValueError(f"a window of {window} bases with a bin of {bin}")
     shapes = {f"windows/{name}": (n,) for name in ("contig", "start", "split", "origin", "sequence")}
-    shapes["labels"] = (n, -(-n_targets // 8))
+    if f.attrs.get("task", "binary") == "binary":
+        shapes["labels"] = (n, -(-n_targets // 8))
+    else:
+        resolution = int(f.attrs["resolution"])
+        if resolution < 1 or bin % resolution:
+            raise ValueError(f"a bin of {bin} bases in stretches of {resolution}")
+        shapes |= {"coverage": (len(f["coverage"]), n_targets), "windows/row": (n,)}
     shapes |= {f"targets/{name}": (n_targets,) for name in TARGET_COLUMNS}
     for name, shape in shapes.items():
         if f[name].shape != shape:
             raise ValueError(f"{name} has the shape {f[name].shape}, and should have {shape}")
-    if f["labels"].dtype != np.uint8:
-        raise ValueError(f"labels are {f['labels'].dtype}, and should be uint8")
+    for name, dtype in (("labels", np.uint8), ("coverage", np.float16)):
+        if name in shapes and f[name].dtype != dtype:
+            raise ValueError(f"{name} are {f[name].dtype}, and should be {np.dtype(dtype)}")

@@ -107,21 +107,23 @@ class BatchSource:
         Returns
         -------
         codes : uint8 array, shape (batch, window)
-        labels : uint8 array, shape (batch, n_targets)
+        values : array
+            uint8 (batch, n_targets) labels, or float16 (batch, n_bins, n_targets) coverage.
         """
         chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
         rng = np.random.default_rng((self.seed, epoch, step, 1)) if self.max_shift or self.strand else None
         shift = None
         if self.max_shift:
             shift = rng.integers(-self.max_shift, self.max_shift + 1, len(chosen))
-        codes = self.data.codes(chosen, shift)
+        codes, values = self.data.codes(chosen, shift), self.data.values(chosen)
         if self.strand:
             turned = rng.random(len(chosen)) < 0.5
             codes[turned] = reverse_complement(codes[turned])
-        return codes, self.data.labels(chosen)
+            values[turned] = reverse_values(values[turned], self.data.strand_pairs)
+        return codes, values
 
     def epoch(self, epoch: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Yield the batches of one epoch: codes uint8 (b, window), labels uint8 (b, n_targets)."""
+        """Yield the batches of one epoch: codes uint8 (b, window), and the values of `batch`."""
         order = self.order(epoch)
         for step in range(self.steps):
             yield self.batch(order, epoch, step)
@@ -135,6 +137,27 @@ class BatchSource:
         buffer = np.empty((self.batch_size, self.data.window, 4), np.float32)
         for codes, labels in self.epoch(epoch):
             yield one_hot(codes, out=buffer[: len(codes)]), labels
+
+
+def reverse_values(values: np.ndarray, strand_pairs: np.ndarray) -> np.ndarray:
+    """Turn targets to the other strand: coverage runs backwards, and stranded targets change places.
+
+    Parameters
+    ----------
+    values : array, shape (n, n_targets) or (n, n_bins, n_targets)
+    strand_pairs : int array, shape (n_targets,)
+        The target that each target becomes.
+
+    Returns
+    -------
+    turned : array
+        Of the same shape.
+    """
+    if values.ndim == 3:
+        values = values[:, ::-1]
+    if (strand_pairs == np.arange(len(strand_pairs))).all():
+        return values
+    return values[..., strand_pairs]
 
 
 def as_py_dataset(source: BatchSource, first_epoch: int = 0):

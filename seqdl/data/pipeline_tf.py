@@ -37,11 +37,12 @@ def as_tf_dataset(
     Returns
     -------
     batches : tf.data.Dataset
-        Of (inputs, labels float32 (batch, n_targets)).
+        Of (inputs, targets float32 (batch, n_targets), or (batch, n_bins, n_targets) for coverage).
     """
     window, n_targets, steps = source.data.window, source.data.n_targets, source.steps
     size = source.batch_size if source.drop_remainder else None
     shape, dtype = ((size, window), tf.uint8) if encoding == "codes" else ((size, window, 4), tf.float32)
+    target_shape = (n_targets,) if source.data.task == "binary" else (source.data.n_bins, n_targets)
     order: dict[int, np.ndarray] = {}
     buffers = _Buffers()
 
@@ -58,7 +59,7 @@ def as_tf_dataset(
     def batch(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         inputs, labels = tf.numpy_function(make, [number], (dtype, tf.float32))
         inputs.set_shape(shape)
-        labels.set_shape((size, n_targets))
+        labels.set_shape((size, *target_shape))
         return inputs, labels
 
     data = tf.data.Dataset.counter(first_epoch * steps)

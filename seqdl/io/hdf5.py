@@ -11,6 +11,29 @@ import io
 from pathlib import Path
 
 import h5py
+import numpy as np
+
+
+def map_rows(path: str | Path, name: str) -> np.ndarray:
+    """Map a contiguous array of an HDF5 file into memory, so that it may be larger than memory.
+
+    Parameters
+    ----------
+    path : path
+    name : str
+        The array's name in the file.
+
+    Returns
+    -------
+    rows : array
+        Read-only; pages are read when touched. An array that HDF5 keeps in pieces is read whole.
+    """
+    with h5py.File(path, "r") as f:
+        stored = f[name]
+        shape, dtype, offset = stored.shape, stored.dtype, stored.id.get_offset()
+        if offset is None or not stored.size:
+            return stored[:]
+    return np.memmap(path, dtype, "r", offset, shape)
 
 
 class _Sink(io.FileIO):

@@ -64,9 +64,12 @@ class ModelEntry:
     paper : str
         Citation.
     build : callable
-        ``build(window, n_targets, preset=..., output_bias=None, **overrides) -> keras.Model``.
+        ``build(window, n_targets, preset=..., output_bias=None, channels=4, **overrides) -> keras.Model``;
+        with the task "coverage" also ``bin=None, resolution=None``.
     options : callable
         ``options(preset) -> dict`` of the names that `overrides` may hold and their defaults.
+    task : {"binary", "coverage"}
+        What the network predicts: a probability a target, or values along the window's middle.
     """
 
     name: str
@@ -77,6 +80,7 @@ class ModelEntry:
     paper: str
     build: Callable[..., keras.Model]
     options: Callable[[str], dict]
+    task: str = "binary"
 
     @property
     def parameters(self) -> int:
@@ -159,6 +163,10 @@ def build_model(
     n_targets: int,
     preset: str | None = None,
     output_bias: np.ndarray | None = None,
+    *,
+    channels: int = 4,
+    bin: int | None = None,
+    resolution: int | None = None,
     **overrides,
 ) -> keras.Model:
     """Build an untrained network.
@@ -174,16 +182,22 @@ def build_model(
     preset : str, optional
         One of the network's presets; the first one (the paper's network) if left out.
     output_bias : float array, shape (n_targets,), optional
-        Initial bias of the last layer: the logits of the targets' base rates, so that training starts
-        from the frequencies and not from one half.
+        Initial bias of the last layer: the logits of the targets' base rates (for coverage: the linear
+        values whose link is the targets' mean), so that training starts from there.
+    channels : int
+        Of the input: 4, or 7 for bases with their secondary structure.
+    bin, resolution : int, optional
+        Of a coverage network: bases in the window's middle that are predicted, and bases a value; the
+        preset's own if left out.
     **overrides
         Sizes that replace the preset's, see ``get_entry(name).options(preset)``.
 
     Returns
     -------
     model : keras.Model
-        Input "sequence", float32 (batch, window, 4); the last two layers are "logits" and
-        "probabilities", float32 (batch, n_targets). Not compiled.
+        Input "sequence", float32 (batch, window, channels). Binary networks end with the layers
+        "logits" and "probabilities", float32 (batch, n_targets); coverage networks with "coverage",
+        float32 (batch, bin // resolution, n_targets), not negative. Not compiled.
 
     Raises
     ------
@@ -197,9 +211,15 @@ def build_model(
     """
     entry = get_entry(name)
     chosen = entry.preset(preset) if preset is not None else entry.presets[0]
-    for label, value in (("window", window), ("n_targets", n_targets)):
+    sizes = {"window": window, "n_targets": n_targets, "channels": channels}
+    sizes |= {"bin": bin, "resolution": resolution} if entry.task == "coverage" else {}
+    for label, value in sizes.items():
+        if value is None and label in ("bin", "resolution"):
+            continue
         if isinstance(value, bool) or int(value) != value or value < 1:
             raise InputError(f"`{label}` must be a positive whole number. Received: {value!r}.")
+    if entry.task != "coverage" and (bin is not None or resolution is not None):
+        raise InputError(f"The model '{name}' gives one number a window: it takes no `bin`, no `resolution`.")
     known = entry.options(chosen.name)
     for key in overrides:
         if key not in known:
@@ -207,4 +227,12 @@ def build_model(
                 f"The model '{name}' has no option '{key}'.{suggest(key, known)} Its options: "
                 f"{', '.join(known)}."
             )
-    return entry.build(int(window), int(n_targets), preset=chosen.name, output_bias=output_bias, **overrides)
+    sizes = {label: value if value is None else int(value) for label, value in sizes.items()}
+    return entry.build(
+        sizes.pop("window"),
+        sizes.pop("n_targets"),
+        preset=chosen.name,
+        output_bias=output_bias,
+        **sizes,
+        **overrides,
+    )

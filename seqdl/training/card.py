@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seqdl.encoding import ALPHABET
+from seqdl.data.dataset_file import TASKS
+from seqdl.encoding import ALPHABET, CHANNELS, RNA, STRUCTURE
 from seqdl.errors import InputError
 
-FORMAT, VERSION = "seqdl-run", 1
+# Version 2 says what is predicted: task, resolution, structured, strand_pairs. A card of version 1 is of
+# binary labels on DNA.
+FORMAT, VERSION = "seqdl-run", 2
+_SINCE_2 = {"task": "binary", "resolution": 0, "structured": False, "strand_pairs": None}
 # What a prediction means; everything else in a card is a record of how the run came about.
-BOUND = ("alphabet", "n_policy", "window", "bin", "anchor", "input_shape", "output", "targets", "genome")
+BOUND = (
+    "alphabet", "n_policy", "window", "bin", "anchor", "input_shape", "output", "targets", "genome", "task",
+    "resolution", "structured", "strand_pairs",
+)  # fmt: skip
 
 
 def check_card(card: object, where: str | Path) -> dict:
@@ -44,14 +51,23 @@ def check_card(card: object, where: str | Path) -> dict:
             f"{where} has card version {version}; this seqdl reads up to {VERSION}. "
             "Upgrade: pip install -U seqdl"
         )
-    window, anchor = card.get("window"), card.get("anchor")
+    card = {**_SINCE_2, **card}
+    window, anchor, task = card.get("window"), card.get("anchor"), card["task"]
+    channels = CHANNELS + (len(STRUCTURE) if card["structured"] is True else 0)
     rules = (
         ("version", _whole(version, 1), "a whole number"),
         ("window", _whole(window, 1), "a whole number of bases"),
-        ("input_shape", card.get("input_shape") == [window, 4], f"[window, 4], and the window is {window!r}"),
+        (
+            "input_shape",
+            card.get("input_shape") == [window, channels],
+            f"[window, {channels}], and the window is {window!r}",
+        ),
+        ("task", task in TASKS, f"one of {', '.join(TASKS)}"),
+        ("structured", isinstance(card["structured"], bool), "true or false"),
+        ("resolution", _whole(card["resolution"], task == "coverage"), "a whole number of bases"),
         ("bin", _whole(card.get("bin"), 1), "a whole number of bases"),
         ("anchor", _whole(anchor, 0) and _whole(window, anchor + 1), "an index inside the window"),
-        ("alphabet", card.get("alphabet") == ALPHABET, f"{ALPHABET!r}"),
+        ("alphabet", card.get("alphabet") in (ALPHABET, RNA), f"{ALPHABET!r} or {RNA!r}"),
         ("n_policy", card.get("n_policy") == "zeros", "'zeros'"),
         ("strand_average", isinstance(card.get("strand_average"), bool), "true or false"),
         ("targets", _are_targets(card.get("targets")), "a list of objects, each with a name of its own"),
@@ -92,6 +108,7 @@ def check_same(card: dict, inner: dict, where: str | Path) -> None:
     InputError
         That names what differs.
     """
+    inner = {**_SINCE_2, **inner}
     differ = [name for name in BOUND if card.get(name) != inner.get(name)]
     if differ:
         raise InputError(

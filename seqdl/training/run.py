@@ -1,6 +1,6 @@
 """`Run`: a folder that says what it is. The model, its card, its configuration, history and metrics.
 
-The card (format "seqdl-run", version 1) stands in `card.json` and inside `model.keras`, so a model
+The card (format "seqdl-run", version 2) stands in `card.json` and inside `model.keras`, so a model
 that travels alone still knows its alphabet, window, targets and genome.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from seqdl.data.dataset import Dataset
 from seqdl.data.dataset_file import SPLITS, TARGET_COLUMNS
-from seqdl.encoding import ALPHABET
+from seqdl.encoding import ALPHABET, RNA
 from seqdl.errors import InputError
 from seqdl.files import require_file, write_text
 from seqdl.training.card import FORMAT, VERSION, check_card, check_same
@@ -30,6 +30,11 @@ MODEL, CARD, CONFIG, HISTORY, METRICS = (
     "metrics.json",
 )
 CHECKPOINT = "checkpoint.h5"
+# What a network's last layer holds.
+OUTPUTS = {
+    "binary": {"kind": "probability", "layer": "probabilities", "logit_layer": "logits"},
+    "coverage": {"kind": "coverage", "layer": "coverage"},
+}
 _PACKAGES = ("tensorflow", "keras", "jax", "torch", "numpy", "h5py", "pyfaidx", "pybedtools")
 
 
@@ -71,7 +76,7 @@ def make_card(data: Dataset, model: dict, training: dict, strand_average: bool, 
         rows = data.split == number
         chroms = sorted(set(data.chroms[rows]) - {""}) if data.kind == "genome" else []
         split[name] = {"windows": int(rows.sum()), "contigs": chroms}
-    contigs = data.contigs
+    contigs, pairs = data.contigs, data.strand_pairs.tolist()
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -79,13 +84,17 @@ def make_card(data: Dataset, model: dict, training: dict, strand_average: bool, 
         "seqdl": __version__,
         "packages": packages(),
         "model": model,
-        "alphabet": ALPHABET,
+        "task": data.task,
+        "alphabet": RNA if data.alphabet == "rna" else ALPHABET,
+        "structured": data.structured,
         "n_policy": "zeros",
         "window": data.window,
         "bin": data.bin,
         "anchor": data.window // 2,
-        "input_shape": [data.window, 4],
-        "output": {"kind": "probability", "layer": "probabilities", "logit_layer": "logits"},
+        "resolution": data.resolution,
+        "input_shape": [data.window, data.channels],
+        "output": OUTPUTS[data.task],
+        "strand_pairs": pairs if pairs != list(range(len(pairs))) else None,
         "targets": [{c: row[c] for c in TARGET_COLUMNS} for row in table.to_dict("records")],
         "genome": {
             "name": data.genome_name,
@@ -211,6 +220,35 @@ class Run:
         return int(self.card["bin"])
 
     @property
+    def task(self) -> str:
+        """What is predicted: "binary" labels of a window, or "coverage" along its middle."""
+        return self.card["task"]
+
+    @property
+    def resolution(self) -> int:
+        """Bases a predicted value of coverage; 0 for binary labels."""
+        return int(self.card["resolution"])
+
+    @property
+    def structured(self) -> bool:
+        """Whether the network reads bases with their secondary structure."""
+        return self.card["structured"]
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """(targets,), or (bins, targets) of coverage."""
+        targets = len(self.card["targets"])
+        return (targets,) if self.task == "binary" else (self.bin // self.resolution, targets)
+
+    @property
+    def strand_pairs(self):
+        """int (targets,): the target that each target becomes on the other strand."""
+        import numpy as np
+
+        pairs = self.card["strand_pairs"]
+        return np.arange(len(self.card["targets"])) if pairs is None else np.asarray(pairs)
+
+    @property
     def anchor(self) -> int:
         """Index in the window of a scored variant's first base."""
         return int(self.card["anchor"])
@@ -251,7 +289,7 @@ class Run:
         if inner is not None:
             check_same(self.card, inner, self.path)
         model = load_model_file(self._model_file)
-        expected = (None, *self.card["input_shape"]), (None, len(self.card["targets"]))
+        expected = (None, *self.card["input_shape"]), (None, *self.output_shape)
         if (model.input_shape, model.output_shape) != expected:
             raise InputError(
                 f"The model in {self._model_file} takes {model.input_shape} and gives {model.output_shape}, "

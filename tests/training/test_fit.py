@@ -99,12 +99,8 @@ def test_resume_after_a_real_kill(toy):
 def test_the_card_says_what_it_is(toy):
     _, data, run = toy
     card = run.card
-    assert (card["format"], card["version"], card["alphabet"], card["n_policy"]) == (
-        "seqdl-run",
-        1,
-        "ACGT",
-        "zeros",
-    )
+    said = (card["format"], card["version"], card["task"], card["alphabet"], card["n_policy"])
+    assert said == ("seqdl-run", 2, "binary", "ACGT", "zeros")
     assert (run.window, run.bin, run.anchor, run.target_names) == (200, 100, 100, ["alpha", "beta"])
     assert card["split"]["kind"] == "chromosome" and card["split"]["test"] == {
         "windows": 200,
