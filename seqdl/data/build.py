@@ -1,4 +1,4 @@
-"""`build_dataset`: genome and peaks, or sequences, in; one HDF5 file with windows, labels and a split out."""
+"""`build_dataset`: genome and peaks or tracks, or sequences, in; one HDF5 file of windows and targets out."""
 
 from __future__ import annotations
 
@@ -6,38 +6,28 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from seqdl.data import negatives as neg
-from seqdl.data.bins import LABEL_RULES, dense_labels, label_pairs
-from seqdl.data.build_report import BuildReport, finish, provenance
-from seqdl.data.dataset_file import Contigs, Sequences
-from seqdl.data.regions import Regions, unknown_bases
-from seqdl.data.splits import DROPPED, TRAIN, Split, require_all_splits
-from seqdl.data.targets import collect_targets, read_peaks
-from seqdl.data.windows import (
-    Grid,
-    choose_split,
-    draw_negatives,
-    known_windows,
-    lay_grid,
-    targets_with_labels,
-)
-from seqdl.errors import InputError
-
-WINDOWS = ("all", "labelled")
+from seqdl.data.build_report import BuildReport
+from seqdl.data.negatives import NEGATIVES
+from seqdl.errors import InputError, require_one_of
 
 
 def build_dataset(
     genome=None,
     peaks: Sequence[str | Path] | str | Path | None = None,
     window: int | None = None,
-    bin: int = 200,
+    bin: int | None = None,
     out: str | Path = "dataset.h5",
     *,
+    coverage: Sequence[str | Path] | str | Path | None = None,
     targets: str | Path | None = None,
     fasta: str | Path | None = None,
     negatives_fasta: str | Path | None = None,
+    max_length: int | None = None,
+    min_length: int = 1,
+    too_long: str = "error",
+    rna: bool | None = None,
+    structure: str = "none",
+    cluster: float | None = None,
     test_chroms: Sequence[str] | str | None = None,
     valid_chroms: Sequence[str] | str | None = None,
     test_regions: Sequence[str] | str | Path | None = None,
@@ -57,27 +47,64 @@ def build_dataset(
     clip: bool = False,
     alias: Mapping[str, str] | str | Path | None = None,
     category: str = "",
+    resolution: int | None = None,
+    signal: str = "ends",
+    shift: Sequence[int] | str | None = None,
+    statistic: str = "sum",
+    stranded: bool = False,
+    min_mapq: int = 0,
+    missing: str = "error",
+    absent: str = "zero",
+    blacklist: str | Path | None = None,
+    max_unknown: float = 0.5,
+    sqrt: bool = False,
+    soft_cap: float | None = None,
+    cap: float | str | None = None,
+    scale: float | str = "none",
+    workers: int = 1,
     seed: int = 0,
 ) -> BuildReport:
-    """Build a dataset of windows, labels, targets and a split, and write it as one HDF5 file.
+    """Build a dataset of windows, labels or coverage, targets and a split, and write it as one HDF5 file.
 
     Parameters
     ----------
     genome : path or seqdl.Genome
-        The genome that windows are cut from; None with `fasta`.
+        The genome that windows are cut from; with `fasta` only for `negatives` "genome".
     peaks : path or sequence of paths
         BED, narrowPeak or broadPeak files, or folders of them: one file a target.
     window : int
-        Bases that a model sees, 1,000 unless given (with `fasta`: the sequences' length).
+        Bases that a model sees, 1,000 unless given, 4,096 for coverage (with `fasta`: the sequences' length).
     bin : int
-        Bases in a window's middle that the labels are about. The genome is cut into bins from each
-        contig's first base on; a contig's last, shorter piece is left out.
+        Bases in a window's middle that the targets are about, 200 unless given, half of the window for
+        coverage. The genome is cut into bins from each contig's first base on; a contig's last, shorter
+        piece is left out.
     out : path
         The dataset; it appears whole or not at all.
+    coverage : path or sequence of paths
+        Tracks instead of peaks: bigWig, BAM, CRAM or fragment files, or folders of them; see
+        `seqdl.io.signal.read_signal`.
     targets : path, optional
-        Target table (TSV: file, name, cell, assay, treatment, category, unit).
+        Target table (TSV: file, name, cell, assay, treatment, category, unit; of coverage also shift, cap,
+        scale and strand_pair, the name of the target on the other strand). Alone, of coverage, it is
+        given as `coverage` itself.
     fasta, negatives_fasta : path, optional
-        Sequences of one length, instead of genome and peaks.
+        Sequences, instead of genome and peaks; T and U are the same. DNA of one length, or of any up to
+        `max_length`; RNA of any length.
+    max_length : int, optional
+        With `fasta`: the window, which shorter sequences do not fill. For RNA that of the longest
+        sequence if left out.
+    min_length : int
+        With `fasta`: leave out shorter sequences.
+    too_long : {"error", "drop", "centre"}
+        With `fasta`: refuse sequences longer than `max_length`, leave them out, or keep their middle.
+    rna : bool, optional
+        With `fasta`: whether it is RNA, which has one strand. Left out: if it is written with U.
+    structure : {"none", "given", "fold"}
+        With `fasta`: secondary structure of RNA as three more channels: none, as given in dot-bracket
+        files (sequence line, structure line), or by ViennaRNA, whose energies are kept as well.
+    cluster : float, optional
+        With `fasta`: sequences of this estimated identity or more are one group, see
+        `seqdl.data.clusters`; with `group_by`, groups with similar members are joined.
     test_chroms, valid_chroms : str or sequence of str
         Chromosomes held out, with commas; all others train.
     test_regions, valid_regions : str, sequence of str or path
@@ -90,9 +117,11 @@ def build_dataset(
         With `fasta`: regular expression of a header's group; groups are split as a whole.
     windows : {"all", "labelled"}
         Keep all bins, or those with a label.
-    negatives : {"none", "background", "gc", "shuffle"}
+    negatives : {"none", "background", "gc", "shuffle", "genome"} or path
         With "labelled" windows or `fasta`, add windows without label: bins that touch no peak, such
         bins matched to the positives' GC content, or positives shuffled with their dinucleotide counts kept.
+        With `fasta` also "genome": windows of `genome` of each positive's length and GC content that fold
+        to a hairpin; or a FASTA file, which is `negatives_fasta`.
     negative_ratio : float
         Negatives a positive, within each split.
     exclude : path
@@ -113,6 +142,32 @@ def build_dataset(
         Contig names, file → genome.
     category : str
         Of targets of which nothing else says it.
+    resolution : int
+        Coverage: bases a value, 128 unless given; a divisor of `bin`.
+    signal : {"ends", "coverage"}
+        Of reads and fragments: count their ends (cut sites), or the bases that they cover.
+    shift : (int, int), "left,right" or "tn5"
+        Bases added to the place of a left (forward) and a right (reverse) end; "tn5" is 4,-5.
+    statistic : {"sum", "mean"}
+        A value is the sum or the mean over its bases.
+    stranded : bool
+        BAM and CRAM: two targets a file, name+ and name-, that change places on the other strand.
+    min_mapq : int
+        BAM and CRAM: leave out reads below.
+    missing : {"error", "zero", "unknown"}
+        What a contig is that a track lacks.
+    absent : {"zero", "unknown"}
+        What bases are to which a bigWig gives no value.
+    blacklist : path
+        BED of regions whose values are not known: no loss and no metric counts them.
+    max_unknown : float
+        Leave out windows of which a larger share of values is not known.
+    sqrt, soft_cap, cap, scale
+        Transformations in this order: see `seqdl.data.transform.Transform`; `cap` is a value or a quantile
+        of the training rows ("99.9%"), `scale` "none", "mean" (to a mean of 1 over the training rows) or
+        "total" (to a sum of 1,000,000), or a factor.
+    workers : int
+        Processes that read tracks side by side.
     seed : int
         Of all that is drawn.
 
@@ -129,9 +184,6 @@ def build_dataset(
     """
     began = time.monotonic()
     arguments = {k: _plain(v) for k, v in locals().items() if k not in ("began", "genome") and v is not None}
-    _one_of("windows", windows, WINDOWS)
-    _one_of("negatives", negatives, neg.NEGATIVES)
-    _one_of("label_rule", label_rule, LABEL_RULES)
     if seed < 0:
         raise InputError(f"`seed` must be 0 or a positive whole number. Received: {seed}.")
     if fasta is not None:
@@ -139,154 +191,71 @@ def build_dataset(
 
         _refuse(
             "sequences (`fasta`) take no",
-            genome=genome, peaks=peaks, targets=targets, exclude=exclude, folds=folds,
+            peaks=peaks, coverage=coverage, targets=targets, exclude=exclude, folds=folds,
             test_chroms=test_chroms, valid_chroms=valid_chroms,
             test_regions=test_regions, valid_regions=valid_regions,
         )  # fmt: skip
+        if negatives not in NEGATIVES and Path(negatives).suffix:
+            _refuse("negatives that are a file take no", negatives_fasta=negatives_fasta)
+            negatives_fasta, negatives = negatives, "none"
         return build_from_fasta(
             fasta, out, arguments,
             negatives_fasta=negatives_fasta, window=window, random_split=random_split, group_by=group_by,
             negatives=negatives, negative_ratio=negative_ratio, category=category, seed=seed, began=began,
+            genome=genome, max_length=max_length, min_length=min_length, too_long=too_long, rna=rna,
+            structure=structure, cluster=cluster,
         )  # fmt: skip
+    require_one_of("negatives", negatives, NEGATIVES)
     if genome is None:
-        raise InputError("A dataset needs a `genome` and `peaks`, or sequences (`fasta`).")
-    _refuse("genome and peaks take no", negatives_fasta=negatives_fasta, group_by=group_by)
-    if negatives != "none" and windows == "all":
-        raise InputError(
-            f"Negatives ({negatives}) go with labelled windows: add --windows labelled. "
-            f"Among all windows, those without a label are the negatives."
-        )
-    if negatives in ("background", "gc"):
-        neg.require_bedtools("Drawing background windows (--negatives)")
-    if exclude is not None:
-        neg.require_bedtools("Excluding regions (--exclude)")
+        raise InputError("A dataset needs a `genome` and `peaks` or `coverage`, or sequences (`fasta`).")
+    _refuse(
+        "a genome's windows take no",
+        negatives_fasta=negatives_fasta, group_by=group_by, max_length=max_length, rna=rna, cluster=cluster,
+        structure=_changed(structure, "none"), min_length=_changed(min_length, 1),
+        too_long=_changed(too_long, "error"),
+    )  # fmt: skip
     from seqdl.genome import Genome
 
     genome = genome if isinstance(genome, Genome) else Genome(genome)
-    grid = lay_grid(genome, 1000 if window is None else window, bin)
-    listed, notes = collect_targets(peaks, targets, category)
-    kept, marks, counts, more = read_peaks(listed, genome, alias, clip, min_peaks)
-    notes += more
-    offsets = _stride_offsets(train_stride, bin, random_split)
-    regions = None
-    if exclude is not None:
-        regions, more = neg.excluded_regions(exclude, genome, alias)
-        notes += more
-    ways = {
-        "test_chroms": test_chroms, "valid_chroms": valid_chroms, "test_regions": test_regions,
-        "valid_regions": valid_regions, "folds": folds, "random_split": random_split,
+    shared = {
+        "targets": targets, "exclude": exclude, "max_n": max_n, "train_stride": train_stride, "alias": alias,
+        "category": category, "seed": seed, "began": began,
+        "ways": {
+            "test_chroms": test_chroms, "valid_chroms": valid_chroms, "test_regions": test_regions,
+            "valid_regions": valid_regions, "folds": folds, "random_split": random_split,
+        },
     }  # fmt: skip
-    unknown = unknown_bases(genome)
-    usable, split = _usable(grid, unknown, max_n, regions, alias, seed, ways, notes)
-    notes += split.notes
-    require_all_splits(split.assignment[usable], split.kind)
+    if coverage is not None:
+        from seqdl.data.build_coverage import build_from_coverage
 
-    bins, which = label_pairs(grid.tiling, marks, len(kept), label_rule)
-    here, read = usable[bins], kept
-    kept, counts, bins, which = targets_with_labels(
-        kept, counts, bins[here], which[here], min_positives, notes
-    )
-    # Which column each target that peaks were read for has now; -1 for one that was left out.
-    place_of = np.array([kept.index(t) if t in kept else -1 for t in read])
-    rows = np.flatnonzero(usable) if windows == "all" else np.unique(bins)
-    require_all_splits(split.assignment[rows], split.kind)
-    labels, origin = dense_labels(bins, which, rows, len(kept)), np.zeros(len(rows), np.uint8)
-    stored: dict = {}
-    if negatives != "none":
-        found, codes = draw_negatives(
-            grid, split.assignment, rows, usable, marks, negatives, negative_ratio, seed, notes
-        )
-        rows = np.concatenate([rows, found])
-        labels = np.concatenate([labels, np.zeros((len(found), len(kept)), np.uint8)])
-        origin = np.concatenate([origin, np.full(len(found), neg.NEGATIVES.index(negatives), np.uint8)])
-    contig_ids, starts, assignment = grid.ids[rows], grid.starts[rows], split.assignment[rows]
-    if negatives == "shuffle":
-        stored = _store(grid, codes, contig_ids, starts)
-    if offsets:
-        # In front: stored sequences are the last rows.
-        tables = [(contig_ids, starts, assignment, origin, labels)]
-        for offset in reversed(offsets):
-            between = lay_grid(genome, grid.window, bin, offset)
-            fine, parts = _usable(between, unknown, max_n, regions, alias, seed, ways, [])
-            fine &= parts.assignment == TRAIN
-            tables.insert(
-                0, _labelled_windows(between, fine, marks, place_of, len(kept), label_rule, windows)
-            )
-        contig_ids, starts, assignment, origin, labels = (
-            np.concatenate(column) for column in zip(*tables, strict=True)
-        )
-        if stored:
-            pad = np.full(len(starts) - len(stored["sequence_ids"]), -1, np.int64)
-            stored["sequence_ids"] = np.concatenate([pad, stored["sequence_ids"]])
-        added = len(starts) - len(tables[-1][1])
-        notes.append(f"windows: {added:,} more training windows between the bins, every {train_stride} bases")
-    record = provenance(arguments, notes, kept, [(t.path, n) for t, n in zip(kept, counts, strict=True)])
-    return finish(
-        out, began, split.kind, kept, record,
-        window=grid.window, bin=bin, labels=labels, split=assignment, origin=origin,
-        contig_ids=contig_ids, starts=starts,
-        contigs=Contigs(genome.names, genome.sizes, tuple(genome.md5[n] for n in genome.names)),
-        genome_path=genome.path.resolve() if genome.path else None, genome_name=genome.name,
-        genome_checksum=genome.checksum, **stored,
+        _refuse("coverage takes no", peaks=peaks)
+        _refuse(
+            "coverage has no labels, and takes no",
+            windows=_changed(windows, "all"), negatives=_changed(negatives, "none"),
+            label_rule=_changed(label_rule, "half"), min_peaks=_changed(min_peaks, 1),
+            min_positives=_changed(min_positives, 1), clip=_changed(clip, False),
+        )  # fmt: skip
+        return build_from_coverage(
+            genome, out, arguments, coverage=coverage, window=window, bin=bin, resolution=resolution,
+            signal=signal, shift=shift, statistic=statistic, stranded=stranded, min_mapq=min_mapq,
+            missing=missing, absent=absent, blacklist=blacklist, max_unknown=max_unknown, sqrt=sqrt,
+            soft_cap=soft_cap, cap=cap, scale=scale, workers=workers, **shared,
+        )  # fmt: skip
+    from seqdl.data.build_peaks import build_from_peaks
+
+    _refuse(
+        "peaks take no", resolution=resolution, shift=shift, blacklist=blacklist, cap=cap, soft_cap=soft_cap,
+        sqrt=_changed(sqrt, False), scale=_changed(scale, "none"), stranded=_changed(stranded, False),
+    )  # fmt: skip
+    return build_from_peaks(
+        genome, out, arguments, peaks=peaks, window=1000 if window is None else window,
+        bin=200 if bin is None else bin, windows=windows, negatives=negatives, negative_ratio=negative_ratio,
+        label_rule=label_rule, min_peaks=min_peaks, min_positives=min_positives, clip=clip, **shared,
     )  # fmt: skip
 
 
-def _usable(
-    grid: Grid, unknown: Regions, max_n: float, regions, alias, seed: int, ways: dict, notes: list[str]
-) -> tuple[np.ndarray, Split]:
-    """Mark the windows that may be kept, and split them."""
-    usable = known_windows(grid, unknown, max_n, notes)
-    if regions is not None:
-        touched = grid.touching(regions) & usable
-        notes.append(f"exclude: {int(touched.sum()):,} windows touch an excluded region: left out")
-        usable &= ~touched
-    split = choose_split(grid, alias, seed, **ways)
-    return usable & (split.assignment != DROPPED), split
-
-
-def _stride_offsets(stride: int | None, bin: int, random_split) -> list[int]:
-    """Where the further training grids begin: the multiples of the stride inside a bin."""
-    if stride is None or stride == bin:
-        return []
-    if stride < 1 or stride > bin or bin % stride:
-        raise InputError(f"`train_stride` must divide the bin of {bin} bases. Received: {stride}.")
-    if random_split is not None:
-        raise InputError(
-            "`train_stride` makes training windows overlap their neighbours, which a random split would put "
-            "into the other splits. Split by chromosome or region."
-        )
-    return list(range(stride, bin, stride))
-
-
-def _labelled_windows(
-    grid: Grid, usable: np.ndarray, marks, place_of: np.ndarray, n_targets: int, rule: str, windows: str
-):
-    """Label one grid's training windows: contig ids, starts, split, origin, labels."""
-    bins, which = label_pairs(grid.tiling, marks, len(place_of), rule)
-    here = usable[bins] & (place_of[which] >= 0)
-    bins, which = bins[here], place_of[which[here]]
-    rows = np.flatnonzero(usable) if windows == "all" else np.unique(bins)
-    labels = dense_labels(bins, which, rows, n_targets)
-    none = np.zeros(len(rows), np.uint8)
-    return grid.ids[rows], grid.starts[rows], np.full(len(rows), TRAIN, np.uint8), none, labels
-
-
-def _store(grid: Grid, codes: np.ndarray, contig_ids: np.ndarray, starts: np.ndarray) -> dict:
-    """Store shuffled windows, the last ones, as sequences: they have no place in the genome any more."""
-    n, window = codes.shape
-    ids = np.full(len(starts), -1, np.int64)
-    ids[-n:] = np.arange(n)
-    contigs = grid.genome.names
-    names = [
-        f"shuffled {contigs[c]}:{s}-{s + window}" for c, s in zip(contig_ids[-n:], starts[-n:], strict=True)
-    ]
-    contig_ids[-n:], starts[-n:] = -1, 0
-    return {"sequences": Sequences(codes.ravel(), np.arange(n + 1) * window, names), "sequence_ids": ids}
-
-
-def _one_of(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
-        raise InputError(f"`{name}` is one of {', '.join(known)}. Received: {value!r}.")
+def _changed(value, default):
+    return None if value == default else value
 
 
 def _refuse(why: str, **given) -> None:

@@ -119,13 +119,8 @@ def finish(
     InputError
         If a split is empty.
     """
-    import pandas as pd
-
     require_all_splits(fields["split"], split_kind)
-    table = pd.DataFrame(
-        [[getattr(t, c) for c in TARGET_COLUMNS] for t in targets], columns=list(TARGET_COLUMNS)
-    )
-    write_dataset(out, targets=table, split_kind=split_kind, provenance=record, **fields)
+    write_dataset(out, targets=target_table(targets), split_kind=split_kind, provenance=record, **fields)
     per_window = fields["labels"].sum(axis=1, dtype="int64")
     parts = {name: fields["split"] == code for code, name in enumerate(SPLITS)}
     return BuildReport(
@@ -138,4 +133,13 @@ def finish(
         split_kind=split_kind,
         notes=tuple(record["notes"]),
         seconds=time.monotonic() - began,
+    )
+
+
+def target_table(targets: Sequence[Target]):
+    """Write targets as a pandas DataFrame with the columns of `TARGET_COLUMNS`."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [[getattr(t, c) for c in TARGET_COLUMNS] for t in targets], columns=list(TARGET_COLUMNS)
     )

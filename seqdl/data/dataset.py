@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from seqdl.data.dataset_file import FORMAT, SPLITS, TARGET_COLUMNS, VERSION, Contigs, check_shapes
+from seqdl.data.dataset_columns import DatasetColumns
+from seqdl.data.dataset_file import FORMAT, SPLITS, VERSION, check_shapes
 from seqdl.encoding import CHANNELS, STRUCTURE, N
 from seqdl.errors import InputError
-from seqdl.files import require_file, sha256
+from seqdl.files import require_file
 from seqdl.io.hdf5 import map_rows
 
 _BLOCK = 1 << 16  # windows whose labels are unpacked at once
 
 
-class Dataset:
+class Dataset(DatasetColumns):
     """A built dataset, opened lazily: positions and labels stay small, bases come from the genome.
 
     Use `Dataset.open`. Attributes are read when first asked for.
@@ -41,7 +43,11 @@ class Dataset:
     genome_name, genome_path, genome_checksum : str
         Of the genome of the positions: its name, where it is, what it holds; "" without one.
     provenance : dict
+    fold : dict or None
+        What `with_split` was told of its split; None for the file's own.
     """
+
+    fold: dict | None = None
 
     def __init__(
         self, path: Path, attrs: dict, n: int, n_targets: int, genome_path: str | Path | None
@@ -108,96 +114,31 @@ class Dataset:
                 f"The dataset {path} is damaged or no HDF5 file: {error}. Build it again."
             ) from error
 
+    def with_split(self, split: np.ndarray, kind: str, fold: dict | None = None) -> Dataset:
+        """Return the same file under another split, as cross-validation needs it; nothing is written.
+
+        Parameters
+        ----------
+        split : uint8 array, shape (n,)
+            0 train, 1 valid, 2 test; 255 for windows that are left out.
+        kind : str
+            How it was made: "folds", ...; "random" is stamped on every result.
+        fold : dict, optional
+            What the cards of its runs shall tell of it.
+        """
+        split = np.asarray(split, np.uint8)
+        if split.shape != (self.n,):
+            raise InputError(f"`split` must have the shape ({self.n},). Received: {split.shape}.")
+        other = copy(self)
+        other.split_kind, other.random_split, other.fold = kind, kind == "random", fold
+        # A cached property's value stands under its own name: this one is not read from the file.
+        other.__dict__["split"] = split
+        return other
+
     def __repr__(self) -> str:
         return (
             f"Dataset({str(self.path)!r}, {self.n:,} windows of {self.window} bp, {self.n_targets} targets)"
         )
-
-    def _column(self, name: str) -> np.ndarray:
-        import h5py
-
-        try:
-            with h5py.File(self.path, "r") as f:
-                return f[name][:]
-        except (OSError, KeyError) as error:
-            raise InputError(
-                f"The dataset {self.path} is damaged at {name!r}: {error}. Build it again."
-            ) from error
-
-    def _strings(self, name: str) -> list[str]:
-        return [v.decode("utf-8") for v in self._column(name)]
-
-    @cached_property
-    def sha256(self) -> str:
-        """SHA-256 of the file: what says that two runs saw the same data."""
-        return sha256(self.path)
-
-    @cached_property
-    def split(self) -> np.ndarray:
-        """uint8 (n,): 0 train, 1 valid, 2 test."""
-        return self._column("windows/split")
-
-    @cached_property
-    def starts(self) -> np.ndarray:
-        """int64 (n,): 0-based first base of each window."""
-        return self._column("windows/start")
-
-    @cached_property
-    def contig_ids(self) -> np.ndarray:
-        """int32 (n,): index into `contigs`, -1 where the window is a stored sequence."""
-        ids = self._column("windows/contig")
-        if ids.size and (ids.min() < -1 or ids.max() >= len(self.contigs.names)):
-            raise InputError(
-                f"The dataset {self.path} is damaged: windows lie on contigs that it has not. Build it again."
-            )
-        return ids
-
-    @cached_property
-    def origin(self) -> np.ndarray:
-        """uint8 (n,): index into `seqdl.data.dataset_file.ORIGINS`."""
-        return self._column("windows/origin")
-
-    @cached_property
-    def groups(self) -> np.ndarray | None:
-        """int32 (n,): group of each window, -1 for none; None in a dataset without groups."""
-        import h5py
-
-        with h5py.File(self.path, "r") as f:
-            return f["windows/group"][:] if "windows/group" in f else None
-
-    @cached_property
-    def contigs(self) -> Contigs:
-        """Contigs that positions refer to (empty for sequence-only datasets)."""
-        if self.kind != "genome":
-            return Contigs((), np.zeros(0, np.int64), ())
-        return Contigs(
-            tuple(self._strings("contigs/name")),
-            self._column("contigs/length"),
-            tuple(self._strings("contigs/md5")),
-        )
-
-    @property
-    def chroms(self) -> np.ndarray:
-        """Contig name of each window, object (n,); "" for stored sequences."""
-        return np.array([*self.contigs.names, ""], object)[self.contig_ids]
-
-    @cached_property
-    def targets(self):
-        """The target table: a pandas DataFrame with the columns of `TARGET_COLUMNS`."""
-        import pandas as pd
-
-        table = pd.DataFrame({c: self._strings(f"targets/{c}") for c in TARGET_COLUMNS})
-        twice = table["name"][table["name"].duplicated()]
-        if len(twice):
-            raise InputError(
-                f"The dataset {self.path} has two targets called {twice.iloc[0]!r}. Build it again."
-            )
-        return table
-
-    @property
-    def target_names(self) -> list[str]:
-        """Names of the targets, in label order."""
-        return list(self.targets["name"])
 
     @cached_property
     def genome(self):
@@ -238,24 +179,17 @@ class Dataset:
         return self.bin // self.resolution if self.resolution else 1
 
     @cached_property
-    def strand_pairs(self) -> np.ndarray:
-        """int (n_targets,): the target that each target becomes on the other strand."""
-        import h5py
-
-        with h5py.File(self.path, "r") as f:
-            if "targets/strand_pair" not in f:
-                return np.arange(self.n_targets)
-            pairs = f["targets/strand_pair"][:]
-        if sorted(pairs) != list(range(self.n_targets)):
-            raise InputError(f"The dataset {self.path} is damaged: its strand pairs are no permutation.")
-        return pairs
+    def rows(self) -> np.ndarray:
+        """float16 (rows, n_targets): all coverage, mapped from the file; NaN where not known."""
+        return map_rows(self.path, "coverage")
 
     @cached_property
-    def _coverage(self) -> tuple[np.ndarray, np.ndarray]:
-        rows, values = self._column("windows/row"), map_rows(self.path, "coverage")
-        if rows.size and (rows.min() < 0 or rows.max() + self.n_bins > len(values)):
+    def window_rows(self) -> np.ndarray:
+        """int64 (n,): the first of each window's `n_bins` rows of coverage."""
+        first = self._column("windows/row")
+        if first.size and (first.min() < 0 or first.max() + self.n_bins > len(self.rows)):
             raise InputError(f"The dataset {self.path} is damaged: windows lie outside its coverage.")
-        return rows, values
+        return first
 
     def values(self, indices: np.ndarray) -> np.ndarray:
         """Return the targets of the given windows, whatever the task.
@@ -272,9 +206,9 @@ class Dataset:
         """
         if self.task == "binary":
             return self.labels(indices)
-        rows, values = self._coverage
-        places = (rows[indices, None] + np.arange(self.n_bins)).reshape(-1)
-        return values.take(places, axis=0).reshape(len(places) // self.n_bins, self.n_bins, self.n_targets)
+        first = self.window_rows[np.asarray(indices)]
+        places = (first[:, None] + np.arange(self.n_bins)).reshape(-1)
+        return self.rows.take(places, axis=0).reshape(len(first), self.n_bins, self.n_targets)
 
     @cached_property
     def _packed(self) -> np.ndarray:

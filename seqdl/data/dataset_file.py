@@ -50,11 +50,12 @@ class Contigs(NamedTuple):
 
 
 class Sequences(NamedTuple):
-    """Stored sequences: flat uint8 `codes`, int64 `offsets` (n + 1), `names`."""
+    """Stored sequences: flat uint8 `codes`, int64 `offsets` (n + 1), `names`, folding `energies` (n,)."""
 
     codes: np.ndarray
     offsets: np.ndarray
     names: list[str]
+    energies: np.ndarray | None = None  # float32, kcal/mol; NaN where not known
 
 
 class Coverage(NamedTuple):
@@ -203,6 +204,8 @@ def write_dataset(
                 g["codes"] = np.asarray(sequences.codes, np.uint8)
                 g["offsets"] = np.asarray(sequences.offsets, np.int64)
                 g.create_dataset("name", data=list(sequences.names), dtype=text)
+                if sequences.energies is not None:
+                    g["energy"] = np.asarray(sequences.energies, np.float32)
     return Path(path)
 
 

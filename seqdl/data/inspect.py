@@ -9,6 +9,7 @@ import numpy as np
 
 from seqdl.data.dataset import Dataset
 from seqdl.data.dataset_file import ORIGINS, SPLITS
+from seqdl.data.inspect_coverage import CoverageInspectReport, inspect_coverage
 from seqdl.words import few
 
 _SHOWN = 5
@@ -64,6 +65,10 @@ class InspectReport(NamedTuple):
     without_positives: dict[str, list[str]]
     genome: dict[str, object]
     provenance: dict
+
+    def target_table(self):
+        """Return the target table with each target's positives in every split, a pandas DataFrame."""
+        return self.targets.assign(**dict(zip(SPLITS, self.positives, strict=True)))
 
     def summary(self) -> str:
         """Write it as a page of text."""
@@ -132,7 +137,7 @@ def _short(value: object) -> str:
     return few(value, _SHOWN) if isinstance(value, list) else str(value)
 
 
-def inspect_dataset(path: str | Path) -> InspectReport:
+def inspect_dataset(path: str | Path) -> InspectReport | CoverageInspectReport:
     """Read what a dataset holds: its windows, splits, targets, genome and history.
 
     Parameters
@@ -142,7 +147,7 @@ def inspect_dataset(path: str | Path) -> InspectReport:
 
     Returns
     -------
-    report : InspectReport
+    report : InspectReport or CoverageInspectReport
         ``print(report.summary())`` shows it.
 
     Raises
@@ -151,6 +156,8 @@ def inspect_dataset(path: str | Path) -> InspectReport:
         If the file is missing, damaged or no dataset.
     """
     data = Dataset.open(path)
+    if data.task == "coverage":
+        return inspect_coverage(data)
     parts = [np.flatnonzero(data.split == code) for code in range(3)]
     positives = np.stack([data.count_positives(part) for part in parts])
     labelled = [data.labelled[part].sum() for part in parts]

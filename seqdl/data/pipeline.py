@@ -36,6 +36,8 @@ class BatchSource:
     drop_remainder : bool
         Leave out a last batch that is not full (keeps shapes constant in training).
     seed : int
+    weights : float32 array, shape (n,), optional
+        How much each window of the dataset counts; batches for Keras then carry them.
 
     Raises
     ------
@@ -55,7 +57,9 @@ class BatchSource:
         epoch_windows: int | None = None,
         drop_remainder: bool = False,
         seed: int = 0,
+        weights: np.ndarray | None = None,
     ) -> None:
+        self.weights = weights
         self.data, self.split, self.batch_size = data, split, batch_size
         self.shuffle, self.strand, self.max_shift, self.seed = shuffle, reverse_complement, max_shift, seed
         self._windows = data.indices(split)
@@ -94,6 +98,10 @@ class BatchSource:
             self._order_of = (cycle, np.random.default_rng((self.seed, cycle)).permutation(self._windows))
         return self._order_of[1]
 
+    def windows_of(self, order: np.ndarray, step: int) -> np.ndarray:
+        """Return the window numbers of one batch, int64, out of the epoch's `order`."""
+        return order[step * self.batch_size : (step + 1) * self.batch_size]
+
     def batch(self, order: np.ndarray, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Make one batch.
 
@@ -110,7 +118,7 @@ class BatchSource:
         values : array
             uint8 (batch, n_targets) labels, or float16 (batch, n_bins, n_targets) coverage.
         """
-        chosen = order[step * self.batch_size : (step + 1) * self.batch_size]
+        chosen = self.windows_of(order, step)
         rng = np.random.default_rng((self.seed, epoch, step, 1)) if self.max_shift or self.strand else None
         shift = None
         if self.max_shift:
@@ -161,7 +169,9 @@ def reverse_values(values: np.ndarray, strand_pairs: np.ndarray) -> np.ndarray:
 
 
 def as_py_dataset(source: BatchSource, first_epoch: int = 0):
-    """Wrap a source as a ``keras.utils.PyDataset`` of (codes, labels): the pipeline of every backend.
+    """Wrap a source as a ``keras.utils.PyDataset`` of (codes, targets): the pipeline of every backend.
+
+    A source with weights gives (codes, targets, weights).
 
     Parameters
     ----------
@@ -181,8 +191,10 @@ def as_py_dataset(source: BatchSource, first_epoch: int = 0):
             return source.steps
 
         def __getitem__(self, step: int):
-            codes, labels = source.batch(self._order, self._epoch, step)
-            return codes, labels.astype(np.float32)
+            codes, values = source.batch(self._order, self._epoch, step)
+            if source.weights is None:
+                return codes, values.astype(np.float32)
+            return codes, values.astype(np.float32), source.weights[source.windows_of(self._order, step)]
 
         def on_epoch_end(self) -> None:
             self._epoch += 1

@@ -37,7 +37,8 @@ def as_tf_dataset(
     Returns
     -------
     batches : tf.data.Dataset
-        Of (inputs, targets float32 (batch, n_targets), or (batch, n_bins, n_targets) for coverage).
+        Of (inputs, targets float32 (batch, n_targets), or (batch, n_bins, n_targets) for coverage), and
+        float32 (batch,) weights where the source has them.
     """
     window, n_targets, steps = source.data.window, source.data.n_targets, source.steps
     size = source.batch_size if source.drop_remainder else None
@@ -46,7 +47,7 @@ def as_tf_dataset(
     order: dict[int, np.ndarray] = {}
     buffers = _Buffers()
 
-    def make(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def make(number: np.ndarray) -> tuple[np.ndarray, ...]:
         epoch, step = divmod(int(number), steps)
         if epoch not in order:
             order.clear()
@@ -54,13 +55,18 @@ def as_tf_dataset(
         codes, labels = source.batch(order[epoch], epoch, step)
         if encoding == "one_hot":
             codes = one_hot(codes, out=buffers.empty((*codes.shape, 4)))
-        return codes, labels.astype(np.float32)
+        parts = codes, labels.astype(np.float32)
+        if source.weights is None:
+            return parts
+        return *parts, source.weights[source.windows_of(order[epoch], step)]
 
-    def batch(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        inputs, labels = tf.numpy_function(make, [number], (dtype, tf.float32))
-        inputs.set_shape(shape)
-        labels.set_shape((size, *target_shape))
-        return inputs, labels
+    shapes = [shape, (size, *target_shape), (size,)][: 2 if source.weights is None else 3]
+
+    def batch(number: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        parts = tf.numpy_function(make, [number], (dtype, tf.float32, tf.float32)[: len(shapes)])
+        for part, known in zip(parts, shapes, strict=True):
+            part.set_shape(known)
+        return tuple(parts)
 
     data = tf.data.Dataset.counter(first_epoch * steps)
     if not repeat:

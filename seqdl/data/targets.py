@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -17,14 +18,24 @@ from seqdl.errors import InputError
 from seqdl.files import read_lines
 from seqdl.io.bed import BedTable, place, read_bed
 from seqdl.io.chromosomes import reconcile
+from seqdl.io.signal import SIGNAL_SUFFIX
 from seqdl.progress import track
 from seqdl.words import few, suggest
 
-_SUFFIX = re.compile(r"\.(bed|narrowpeak|broadpeak)(\.b?gz)?$", re.IGNORECASE)
+# What files of a folder are taken (tables are .tsv too), and what stands after a target's name.
+_SUFFIXES = {
+    "peaks": re.compile(r"\.(bed|narrowpeak|broadpeak)(\.b?gz)?$", re.IGNORECASE),
+    "coverage": SIGNAL_SUFFIX,
+}
+_TABLE = re.compile(r"(?<!fragments)\.tsv(\.b?gz)?$", re.IGNORECASE)
+_NAMED = {
+    "peaks": ".bed, .narrowPeak or .broadPeak",
+    "coverage": ".bw, .bigWig, .bam, .cram, .bed, .bedpe or fragments.tsv",
+}
 
 
 class Target(NamedTuple):
-    """One label of the dataset: its file and its row in the target table."""
+    """One target of the dataset: its file and its row in the target table; further columns in `extra`."""
 
     path: Path
     name: str
@@ -33,27 +44,37 @@ class Target(NamedTuple):
     treatment: str = ""
     category: str = ""
     unit: str = "peak"
+    extra: Mapping[str, str] = MappingProxyType({})
 
 
-def target_stem(path: str | Path) -> str:
-    """Return a peak file's name without .bed, .narrowPeak or .broadPeak and .gz."""
-    return _SUFFIX.sub("", Path(path).name)
+def target_stem(path: str | Path, what: str = "peaks") -> str:
+    """Return the name of a file of "peaks" or "coverage" without its suffixes, .gz among them."""
+    return _SUFFIXES[what].sub("", Path(path).name)
 
 
 def collect_targets(
-    peaks: Sequence[str | Path] | str | Path | None, table: str | Path | None = None, category: str = ""
+    peaks: Sequence[str | Path] | str | Path | None,
+    table: str | Path | None = None,
+    category: str = "",
+    what: str = "peaks",
+    more: Sequence[str] = (),
 ) -> tuple[list[Target], list[str]]:
-    """List the targets that peak files, folders of them and a target table describe.
+    """List the targets that files, folders of them and a target table describe.
 
     Parameters
     ----------
     peaks : path or sequence of paths, optional
-        Files, and folders whose ``*.bed``, ``*.narrowPeak``, ``*.broadPeak`` files (also ``.gz``) are taken.
+        Files, and folders whose files with a known suffix are taken: ``*.bed``, ``*.narrowPeak`` and
+        ``*.broadPeak`` for peaks, ``*.bw``, ``*.bam``, ``*.bedpe`` and more for coverage, also ``.gz``.
     table : path, optional
         TSV with a header: ``file`` (or ``path``), and any of name, cell, assay, treatment, category, unit.
         Together with `peaks` it describes those files; alone it also says which, relative to its own folder.
     category : str
         For targets of which nothing else says it.
+    what : {"peaks", "coverage"}
+        What the files hold.
+    more : sequence of str
+        Further columns of the table, kept in `Target.extra`.
 
     Returns
     -------
@@ -68,25 +89,26 @@ def collect_targets(
         If there are no files, two targets share a name, or the table is not usable.
     """
     notes: list[str] = []
-    rows = read_target_table(table) if table is not None else {}
+    rows = read_target_table(table, more) if table is not None else {}
     if peaks is None:
         if table is None:
-            raise InputError("A dataset needs `peaks` (files or folders) or a `targets` table.")
+            raise InputError(f"A dataset needs `{what}` (files or folders) or a `targets` table.")
         base = Path(table).expanduser().parent
         files = [base / Path(file).expanduser() for file in rows]
         keys = list(rows)
     else:
-        files = _list_files([peaks] if isinstance(peaks, (str, Path)) else peaks, notes)
+        files = _list_files([peaks] if isinstance(peaks, (str, Path)) else peaks, notes, what)
         keys = [_key(f, rows) for f in files]
     targets, parsed = [], 0
     for file, key in zip(files, keys, strict=True):
         row = rows.get(key, {})
-        known = parse_encode_name(target_stem(file)) or {}
+        stem = target_stem(file, what)
+        known = parse_encode_name(stem) or {}
         parsed += bool(known) and not row.get("category")
-        fields = (
-            {"name": target_stem(file), "category": category} | known | {k: v for k, v in row.items() if v}
-        )
-        targets.append(Target(path=file, **fields))
+        given = {k: v for k, v in row.items() if v}
+        fields = {k: v for k, v in given.items() if k in TARGET_COLUMNS}
+        fields = {"name": stem, "category": category} | known | fields
+        targets.append(Target(path=file, **fields, extra={k: v for k, v in given.items() if k in more}))
     if parsed:
         notes.append(
             f"targets: {parsed} files have ENCODE uniform names; cell, assay and category are read from them"
@@ -97,12 +119,22 @@ def collect_targets(
         if lacking:
             notes.append(f"targets: {len(lacking)} files have no row in {table}, such as {lacking[0]}")
         if spare:
-            notes.append(f"targets: {spare} rows of {table} name files that --peaks does not give; left out")
+            notes.append(f"targets: {spare} rows of {table} name files that --{what} does not give; left out")
     return _unique_names(targets, notes), notes
 
 
-def read_target_table(path: str | Path) -> dict[str, dict[str, str]]:
+def read_target_table(path: str | Path, more: Sequence[str] = ()) -> dict[str, dict[str, str]]:
     """Read a target table: file → its fields.
+
+    Parameters
+    ----------
+    path : path
+    more : sequence of str
+        Columns to keep besides those of `TARGET_COLUMNS`.
+
+    Returns
+    -------
+    rows : dict
 
     Raises
     ------
@@ -132,7 +164,7 @@ def read_target_table(path: str | Path) -> dict[str, dict[str, str]]:
         row = dict(zip(header, fields, strict=True))
         if not row[which] or row[which] in rows:
             raise InputError(f"{path}:{number}: each line names its own file. Received: {row[which]!r}.")
-        rows[row[which]] = {k: v for k, v in row.items() if k in TARGET_COLUMNS}
+        rows[row[which]] = {k: v for k, v in row.items() if k in TARGET_COLUMNS or k in more}
     if not rows:
         raise InputError(f"The target table {path} has a header and no target.")
     return rows
@@ -205,21 +237,22 @@ def read_peaks(
     return kept, Peaks(*(np.concatenate(column) for column in zip(*parts, strict=True))), counts, notes
 
 
-def _list_files(peaks: Sequence[str | Path], notes: list[str]) -> list[Path]:
+def _list_files(paths: Sequence[str | Path], notes: list[str], what: str) -> list[Path]:
+    suffix = _SUFFIXES[what]
     files: list[Path] = []
-    for given in (Path(p).expanduser() for p in peaks):
+    for given in (Path(p).expanduser() for p in paths):
         if not given.is_dir():
             files.append(given)
             continue
         found = sorted(p for p in given.iterdir() if p.is_file() and not p.name.startswith("."))
-        taken = [p for p in found if _SUFFIX.search(p.name)]
+        taken = [p for p in found if suffix.search(p.name) and not _TABLE.search(p.name)]
         if not taken:
-            below = sorted({p.parent for p in given.glob("*/*") if _SUFFIX.search(p.name)})
-            hint = f" Its sub-folders have: --peaks {' '.join(map(str, below[:3]))}" if below else ""
-            raise InputError(f"The folder {given} holds no .bed, .narrowPeak or .broadPeak file.{hint}")
+            below = sorted({p.parent for p in given.glob("*/*") if suffix.search(p.name)})
+            hint = f" Its sub-folders have: --{what} {' '.join(map(str, below[:3]))}" if below else ""
+            raise InputError(f"The folder {given} holds no {_NAMED[what]} file.{hint}")
         if len(taken) < len(found):
             others = [p.name for p in found if p not in set(taken)]
-            notes.append(f"peaks: {len(others)} other files in {given} are not peaks: {few(others)}")
+            notes.append(f"{what}: {len(others)} other files in {given} are not {what}: {few(others)}")
         files += taken
     return list(dict.fromkeys(files))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,8 +10,6 @@ from seqdl.data import negatives as neg
 from seqdl.data.bins import Peaks, Tiling, tile
 from seqdl.data.dataset_file import SPLITS
 from seqdl.data.regions import Regions, contained, covered, overlapping
-from seqdl.data.split_regions import split_by_regions
-from seqdl.data.splits import Split, as_list, split_at_random, split_by_chromosome, split_by_folds
 from seqdl.data.targets import Target
 from seqdl.encoding import gc_content
 from seqdl.errors import InputError
@@ -87,7 +84,9 @@ def lay_grid(genome, window: int, bin: int, offset: int = 0) -> Grid:
     return Grid(genome, tiling, window, starts, np.maximum(starts, 0), last)
 
 
-def known_windows(grid: Grid, unknown: Regions, max_n: float, notes: list[str]) -> np.ndarray:
+def known_windows(
+    grid: Grid, unknown: Regions, max_n: float, notes: list[str], clean_bins: bool = True
+) -> np.ndarray:
     """Mark bins that hold no N and whose window holds no more than a share of it.
 
     Parameters
@@ -99,6 +98,8 @@ def known_windows(grid: Grid, unknown: Regions, max_n: float, notes: list[str]) 
         Share of N in a window, 0 to 1; what lies past the contig's end is N.
     notes : list of str
         Gets a line for each kind that is left out.
+    clean_bins : bool
+        Whether a bin may hold no N at all, as one that carries labels.
 
     Returns
     -------
@@ -112,7 +113,9 @@ def known_windows(grid: Grid, unknown: Regions, max_n: float, notes: list[str]) 
     if not 0 <= max_n <= 1:
         raise InputError(f"`max_n` is a share, 0 to 1. Received: {max_n}.")
     bins = grid.tiling.starts
-    clean = ~overlapping(unknown, grid.ids, bins, bins + grid.tiling.bin)
+    clean = np.ones(len(bins), bool)
+    if clean_bins:
+        clean = ~overlapping(unknown, grid.ids, bins, bins + grid.tiling.bin)
     outside = grid.window - (grid.last - grid.first)
     few = covered(unknown, grid.ids, grid.first, grid.last) + outside <= max_n * grid.window
     if not clean.all():
@@ -121,54 +124,11 @@ def known_windows(grid: Grid, unknown: Regions, max_n: float, notes: list[str]) 
         notes.append(f"windows: {int((clean & ~few).sum()):,} windows hold more than {max_n:.0%} N: left out")
     if not (clean & few).any():
         raise InputError(
-            f"No window is left: the genome {grid.genome.name} has no bin of {grid.tiling.bin} "
-            "bases without N in a "
-            f"window of {grid.window} that holds at most {max_n:.0%} N (max_n)."
+            f"No window is left: the genome {grid.genome.name} has no bin of {grid.tiling.bin} bases "
+            f"{'without N ' if clean_bins else ''}in a window of {grid.window} that holds at most "
+            f"{max_n:.0%} N (max_n)."
         )
     return clean & few
-
-
-def choose_split(grid: Grid, alias, seed: int, **ways) -> Split:
-    """Split by the one way that was asked for; chromosomes and regions may go together.
-
-    Parameters
-    ----------
-    grid : Grid
-    alias : mapping or path, optional
-        As in `seqdl.io.chromosomes.reconcile`.
-    seed : int
-    **ways
-        test_chroms, valid_chroms, test_regions, valid_regions, folds, random_split of `build_dataset`.
-
-    Returns
-    -------
-    split : Split
-
-    Raises
-    ------
-    InputError
-        If none is given, or two that exclude each other.
-    """
-    asked = {
-        k: v for k, v in ways.items() if v is not None and (k in ("folds", "random_split") or _listed(v))
-    }
-    regional = {"test_chroms", "valid_chroms", "test_regions", "valid_regions"} & set(asked)
-    if (len(asked) - len(regional)) + bool(regional) != 1:
-        raise InputError(
-            "A split is by chromosome (--test-chroms and --valid-chroms), by region (--test-regions and "
-            "--valid-regions), by --folds, or at random (--random-split): one of them. "
-            f"Received: {', '.join(sorted(asked)) or 'none'}."
-        )
-    if "folds" in asked:
-        return split_by_folds(grid.ids, grid.genome, ways["folds"], alias)
-    if "random_split" in asked:
-        return split_at_random(len(grid.starts), ways["random_split"], seed)
-    if {"test_regions", "valid_regions"} & regional:
-        test, valid = (
-            _listed(ways[f"{n}_regions"]) + as_list(ways[f"{n}_chroms"]) for n in ("test", "valid")
-        )
-        return split_by_regions(grid.ids, grid.starts, grid.window, grid.genome, test, valid, alias)
-    return split_by_chromosome(grid.ids, grid.genome, ways["test_chroms"], ways["valid_chroms"], alias)
 
 
 def targets_with_labels(
@@ -309,8 +269,3 @@ def draw_negatives(
 
 def _gc(grid: Grid, rows: np.ndarray) -> np.ndarray:
     return np.concatenate([gc_content(grid.codes(rows[block])) for block in neg.blocks(len(rows))])
-
-
-def _listed(regions) -> list:
-    """Turn a path, text with commas, or a sequence of either into a list."""
-    return [str(regions)] if isinstance(regions, Path) else as_list(regions)
