@@ -1,5 +1,25 @@
 """Layers that Keras lacks; each is registered under "seqdl", so that saved models open in safe mode."""
 
+from seqdl.layers.coverage import ExpLinear, SigmoidGELU
+from seqdl.layers.mean_odds import MeanOdds
 from seqdl.layers.one_hot import OneHot
+from seqdl.layers.paired_bases import PairedBases
+from seqdl.layers.profile import LogitPooling, ProfileCoverage
+from seqdl.layers.sequence_mask import MaskedPooling, PaddingMask, SequencePooling, ZeroPadding
+from seqdl.layers.strands import BothStrands, StrandPooling
 
-__all__ = ["OneHot"]
+__all__ = [
+    "BothStrands",
+    "ExpLinear",
+    "LogitPooling",
+    "MaskedPooling",
+    "MeanOdds",
+    "OneHot",
+    "PaddingMask",
+    "PairedBases",
+    "ProfileCoverage",
+    "SequencePooling",
+    "SigmoidGELU",
+    "StrandPooling",
+    "ZeroPadding",
+]

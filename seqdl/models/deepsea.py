@@ -15,11 +15,20 @@ Counted here: 52,843,119 parameters for 1,000 bp and 919 targets.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
-from numbers import Integral, Real
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from seqdl.errors import InputError
+from seqdl.models.checks import (
+    check_activation,
+    check_choice,
+    check_penalties,
+    check_rates,
+    check_sizes,
+    check_window,
+    shortest_window,
+    take_lists,
+)
+from seqdl.models.parts import binary_head, conv_block, dense_block, options_of
 from seqdl.models.registry import ModelEntry, Preset
 
 if TYPE_CHECKING:
@@ -87,47 +96,26 @@ class DeepSEAConfig:
     max_norm: float = 0.9
 
     def __post_init__(self) -> None:
-        listed = ("filters", "kernel_sizes", "pool_sizes", "dropouts")
-        for name in listed:
-            value = getattr(self, name)
-            if isinstance(value, str) or not hasattr(value, "__len__"):
-                raise InputError(
-                    f"`{name}` must be a list of numbers, one a convolution. Received: {value!r}."
-                )
-            object.__setattr__(self, name, tuple(value))
-        if len({len(getattr(self, name)) for name in listed}) > 1 or not self.filters:
-            counts = ", ".join(f"{len(getattr(self, name))} {name}" for name in listed)
-            raise InputError(
-                f"`{'`, `'.join(listed)}` need one number a convolution, and one at least. Received: "
-                f"{counts}."
-            )
-        positive = (*self.filters, *self.kernel_sizes, *self.pool_sizes, self.head_pool, self.dense_units)
-        for size, least in [*((n, 1) for n in positive), (self.dilated_blocks, 0), (self.head_filters, 0)]:
-            if not isinstance(size, Integral) or isinstance(size, bool) or size < least:
-                raise InputError(
-                    f"Layer sizes must be whole numbers of at least {least}. Received: {size!r}."
-                )
-        for rate in (*self.dropouts, self.dilated_dropout, self.dense_dropout):
-            if not isinstance(rate, Real) or not 0 <= rate < 1:
-                raise InputError(f"A dropout rate is at least 0 and less than 1. Received: {rate!r}.")
-        for weight in (self.kernel_l2, self.logits_l1, self.max_norm):
-            if not isinstance(weight, Real) or not 0 <= weight < float("inf"):
-                raise InputError(f"A penalty or a norm's limit is 0 (none) or more. Received: {weight!r}.")
-        if self.padding not in ("valid", "same"):
-            raise InputError(f"`padding` must be 'valid' or 'same'. Received: {self.padding!r}.")
+        take_lists(self, "filters", "kernel_sizes", "pool_sizes", "dropouts")
+        check_sizes(
+            filters=self.filters,
+            kernel_sizes=self.kernel_sizes,
+            pool_sizes=self.pool_sizes,
+            head_pool=self.head_pool,
+            dense_units=self.dense_units,
+        )
+        check_sizes(0, dilated_blocks=self.dilated_blocks, head_filters=self.head_filters)
+        check_rates(
+            dropouts=self.dropouts, dilated_dropout=self.dilated_dropout, dense_dropout=self.dense_dropout
+        )
+        check_penalties(kernel_l2=self.kernel_l2, logits_l1=self.logits_l1, max_norm=self.max_norm)
+        check_choice("padding", self.padding, ("valid", "same"))
 
     @property
     def min_window(self) -> int:
         """Shortest window, bp, that leaves one position before the hidden layer."""
-        need = self.head_pool
-        for kernel, pool in zip(reversed(self.kernel_sizes), reversed(self.pool_sizes), strict=True):
-            need = need * pool + (kernel - 1 if self.padding == "valid" else 0)
-        return need
+        return shortest_window(self.kernel_sizes, self.pool_sizes, self.padding, self.head_pool)
 
-
-# Keras's .99 lets BatchNorm's running statistics trail the weights by hundreds of steps: with a high
-# learning rate the validation loss then measures that delay and not the network.
-NORM_MOMENTUM = 0.95
 
 CONFIGS = {
     "published": DeepSEAConfig(),
@@ -152,6 +140,7 @@ def build_deepsea(
     n_targets: int,
     preset: str = "published",
     output_bias: np.ndarray | None = None,
+    channels: int = 4,
     **overrides,
 ) -> keras.Model:
     """Build DeepSEA, in the paper's size or another.
@@ -166,13 +155,15 @@ def build_deepsea(
         Sizes and regularisation to start from.
     output_bias : float array, shape (n_targets,), optional
         Initial bias of the logits.
+    channels : int
+        Of the input.
     **overrides
         Fields of `DeepSEAConfig`.
 
     Returns
     -------
     model : keras.Model
-        float32 (batch, window, 4) to float32 (batch, n_targets), not compiled.
+        float32 (batch, window, channels) to float32 (batch, n_targets), not compiled.
 
     Raises
     ------
@@ -186,26 +177,11 @@ def build_deepsea(
     every preset; the last two compute in float32 under any mixed-precision policy.
     """
     import keras
-    import numpy as np
     from keras import layers
 
     config = replace(CONFIGS[preset], **overrides)
-    if window < config.min_window:
-        raise InputError(
-            f"DeepSEA ({preset}) needs a window of at least {config.min_window} bp, or its convolutions and "
-            f"poolings leave nothing. Received: {window}."
-        )
-    if not isinstance(config.activation, str) or not hasattr(keras.activations, config.activation):
-        raise InputError(
-            f"`activation` must be the name of a Keras activation. Received: {config.activation!r}."
-        )
-    if output_bias is not None:
-        output_bias = np.asarray(output_bias, "float32")
-        if output_bias.shape != (n_targets,) or not np.isfinite(output_bias).all():
-            raise InputError(
-                f"`output_bias` must hold one finite logit a target, shape ({n_targets},). "
-                f"Received: shape {output_bias.shape}."
-            )
+    check_window(f"DeepSEA ({preset})", window, config.min_window)
+    check_activation(config.activation)
 
     def rules(axis):
         # Fresh objects a layer; the norm runs over all axes but the last, so one filter or unit each.
@@ -216,50 +192,27 @@ def build_deepsea(
             else None,
         }
 
-    def tail(x, rate, name):
-        if config.batch_norm:
-            x = layers.BatchNormalization(momentum=NORM_MOMENTUM, name=f"{name}_norm")(x)
-        return layers.Dropout(rate, name=f"{name}_dropout")(x) if rate else x
-
-    inputs = x = keras.Input((window, 4), name="sequence")
+    shared = {"activation": config.activation, "norm": "after" if config.batch_norm else None}
+    inputs = x = keras.Input((window, channels), name="sequence")
     blocks = zip(config.filters, config.kernel_sizes, config.pool_sizes, config.dropouts, strict=True)
     for number, (filters, kernel, pool, rate) in enumerate(blocks, start=1):
-        name = f"conv{number}"
-        x = layers.Conv1D(filters, kernel, padding=config.padding, name=name, **rules([0, 1]))(x)
-        x = layers.Activation(config.activation, name=f"{name}_activation")(x)
-        if pool > 1:
-            x = layers.MaxPooling1D(pool, name=f"{name}_pool")(x)
-        x = tail(x, rate, name)
+        sizes = {"pool": pool, "dropout": rate, "padding": config.padding}
+        x = conv_block(x, f"conv{number}", filters, kernel, **sizes, **shared, **rules([0, 1]))
     for number in range(1, config.dilated_blocks + 1):
         name = f"dilated{number}"
-        branch = layers.Conv1D(
-            x.shape[-1], 3, padding="same", dilation_rate=2**number, name=name, **rules([0, 1])
-        )(x)
-        branch = layers.Activation(config.activation, name=f"{name}_activation")(branch)
-        x = layers.Add(name=f"{name}_add")([x, tail(branch, config.dilated_dropout, name)])
+        sizes = {"dropout": config.dilated_dropout, "padding": "same", "dilation_rate": 2**number}
+        branch = conv_block(x, name, x.shape[-1], 3, **sizes, **shared, **rules([0, 1]))
+        x = layers.Add(name=f"{name}_add")([x, branch])
     if config.head_filters:
         x = layers.Conv1D(config.head_filters, 1, name="head", **rules([0, 1]))(x)
         x = layers.Activation(config.activation, name="head_activation")(x)
     if config.head_pool > 1:
         x = layers.MaxPooling1D(config.head_pool, name="head_pool")(x)
     x = layers.Flatten(name="flatten")(x)
-    x = layers.Dense(config.dense_units, name="dense", **rules(0))(x)
-    x = layers.Activation(config.activation, name="dense_activation")(x)
-    x = tail(x, config.dense_dropout, "dense")
+    x = dense_block(x, "dense", config.dense_units, dropout=config.dense_dropout, **shared, **rules(0))
     penalty = keras.regularizers.L1(config.logits_l1) if config.logits_l1 else None
-    logits = layers.Dense(n_targets, name="logits", dtype="float32", activity_regularizer=penalty, **rules(0))
-    x = logits(x)
-    x = layers.Activation("sigmoid", name="probabilities", dtype="float32")(x)
-    model = keras.Model(inputs, x, name="deepsea")
-    if output_bias is not None:
-        # Assigned and not an initialiser, so that the saved configuration does not carry the numbers.
-        logits.bias.assign(output_bias)
-    return model
-
-
-def options(preset: str) -> dict:
-    """Return the names and defaults that `build_deepsea` takes as overrides."""
-    return {field.name: asdict(CONFIGS[preset])[field.name] for field in fields(DeepSEAConfig)}
+    x = binary_head(x, n_targets, output_bias, activity_regularizer=penalty, **rules(0))
+    return keras.Model(inputs, x, name="deepsea")
 
 
 ENTRY = ModelEntry(
@@ -269,7 +222,7 @@ ENTRY = ModelEntry(
     output="(targets,) probabilities; the layer before, 'logits', holds their log odds",
     paper=PAPER,
     build=build_deepsea,
-    options=options,
+    options=options_of(CONFIGS),
     presets=(
         Preset(
             name="published",
@@ -295,6 +248,7 @@ ENTRY = ModelEntry(
         Preset(
             name="small",
             parameters=2_440_247,
+            trainable=2_439_159,
             window=1000,
             n_targets=919,
             min_window=CONFIGS["small"].min_window,

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Modules that hold an ENTRY; they import Keras inside their builders only.
-BUILT_IN = ("seqdl.models.deepsea",)
+BUILT_IN = (
+    "seqdl.models.basenji",
+    "seqdl.models.basenji2",
+    "seqdl.models.basset",
+    "seqdl.models.bpnet",
+    "seqdl.models.danq",
+    "seqdl.models.deepbind",
+    "seqdl.models.deepsea",
+    "seqdl.models.recurrent",
+)
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,9 @@ class Preset:
         One line for people.
     deviations : tuple of str
         Where the preset differs from the paper.
+    trainable : int, optional
+        How many of the parameters are trained; all of them if left out. BatchNorm's running means and
+        variances are not.
     """
 
     name: str
@@ -45,6 +57,12 @@ class Preset:
     min_window: int
     summary: str
     deviations: tuple[str, ...] = ()
+    trainable: int | None = None
+
+    @property
+    def trainable_parameters(self) -> int:
+        """How many of the parameters are trained."""
+        return self.parameters if self.trainable is None else self.trainable
 
 
 @dataclass(frozen=True)
@@ -132,8 +150,8 @@ def list_models() -> list[ModelEntry]:
 
     Examples
     --------
-    >>> [entry.name for entry in list_models()]
-    ['deepsea']
+    >>> [entry.name for entry in list_models() if entry.task == "coverage"]
+    ['basenji', 'basenji2', 'bpnet']
     """
     _load_built_in()
     return [_entries[name] for name in sorted(_entries)]
@@ -183,7 +201,8 @@ def build_model(
         One of the network's presets; the first one (the paper's network) if left out.
     output_bias : float array, shape (n_targets,), optional
         Initial bias of the last layer: the logits of the targets' base rates (for coverage: the linear
-        values whose link is the targets' mean), so that training starts from there.
+        values whose link is the targets' mean; for BPNet log(1 + mean total of a window)), so that
+        training starts from there.
     channels : int
         Of the input: 4, or 7 for bases with their secondary structure.
     bin, resolution : int, optional

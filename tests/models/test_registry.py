@@ -12,7 +12,9 @@ from seqdl.models import build_model, get_entry, list_models, register
 def test_lists_without_loading_keras_or_tensorflow():
     code = (
         "import sys; from seqdl.models import list_models, get_entry\n"
-        "assert [e.name for e in list_models()] == ['deepsea']\n"
+        "names = [e.name for e in list_models()]\n"
+        "assert names == sorted(names) and {'basset', 'danq', 'deepbind', 'deepsea', 'bpnet', 'basenji'} <= "
+        "set(names)\n"
         "e = get_entry('DeepSEA'); assert e.parameters == 52843119 and e.deviations and e.paper and "
         "e.input and e.output\n"
         "loaded = {'keras', 'tensorflow', 'jax', 'h5py', 'pandas'} & set(sys.modules)\n"
@@ -43,14 +45,20 @@ def test_sizes_must_be_positive_whole_numbers(window, targets):
 def test_a_second_model_of_the_same_name_is_refused():
     from dataclasses import replace
 
-    (entry,) = list_models()
+    entry = list_models()[0]
     with pytest.raises(InputError, match="registered already"):
         register(replace(entry, title="Another"))
 
 
-@pytest.mark.parametrize("preset", [p.name for p in get_entry("deepsea").presets])
-def test_stored_parameter_counts_are_true(preset):
-    entry = get_entry("deepsea")
-    stored = entry.preset(preset)
-    model = build_model("deepsea", stored.window, stored.n_targets, preset)
-    assert model.count_params() == stored.parameters
+def test_bins_are_for_coverage_networks():
+    with pytest.raises(InputError, match="takes no `bin`"):
+        build_model("deepsea", 1000, 5, bin=200)
+    for wrong in (0, 32.5, True):
+        with pytest.raises(InputError, match="`resolution` must be a positive whole number"):
+            build_model("bpnet", 1000, 5, resolution=wrong)
+
+
+def test_trained_parameters_are_all_unless_said():
+    published, small = get_entry("deepsea").presets
+    assert published.trainable is None and published.trainable_parameters == published.parameters
+    assert small.trainable_parameters < small.parameters
