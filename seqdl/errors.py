@@ -11,3 +11,22 @@ class InputError(SeqdlError, ValueError):
 
 class MissingDependencyError(SeqdlError, ImportError):
     """A program or an optional package that this step needs is not installed."""
+
+
+def require_one_of(name: str, value: str, known) -> None:
+    """Check that an argument is one of the known words.
+
+    Parameters
+    ----------
+    name : str
+        The argument.
+    value : str
+    known : sequence of str
+
+    Raises
+    ------
+    InputError
+        If not.
+    """
+    if value not in known:
+        raise InputError(f"`{name}` is one of {', '.join(known)}. Received: {value!r}.")

@@ -22,6 +22,28 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+@contextmanager
+def hushed(hush: bool = True) -> Iterator[bool]:
+    """Silence notes and progress inside a block (or let them speak again), and restore what was before.
+
+    Parameters
+    ----------
+    hush : bool
+        Whether to be quiet inside.
+
+    Yields
+    ------
+    before : bool
+        Whether it was quiet outside: ``hushed(before)`` inside the block speaks as the user asked for.
+    """
+    global _quiet
+    before, _quiet = _quiet, hush
+    try:
+        yield before
+    finally:
+        _quiet = before
+
+
 def interrupt() -> bool:
     """Note a Ctrl-C; return whether the work under way will raise KeyboardInterrupt itself, at its next step.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from seqdl.cli.show_coverage import show_coverage
 from seqdl.words import few
 
 HELP = "measure a run on held-out data, beside baselines"
@@ -17,6 +18,15 @@ AUROC is the chance that a window with the target ranks above one without it; AU
 top of the ranking is. Medians are over the targets with enough positives. Intervals come from drawing
 stretches of neighbouring windows, not single windows, since those overlap. Written into the run's folder:
 metrics.json, metrics.tsv (a row per target and model), calibration.tsv, curves.tsv, predictions.h5, figures/.
+
+Baselines of labels: gc_length (composition and length), kmer (6-mers), gkm (gapped 10-mers of which 6 bases
+count, the strongest of the three: seconds for one target, minutes for hundreds, so by default up to 20) and
+lsgkm (the gkm-SVM, if you have its programs gkmtrain and gkmpredict; up to 20 targets).
+
+A run of coverage is measured by its correlation with what was observed, over all bins of a track and inside
+windows, by the Poisson deviance explained and by the distance of profiles, beside the track's mean, GC
+content and a k-mer regression (--baselines mean gc kmer). Written: metrics.json, metrics.tsv, scatter.tsv,
+examples.tsv, figures/.
 """
 
 _WIDTH = 110  # columns: a table cut off by a narrow pipe would lose its numbers
@@ -33,8 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="windows to measure on (default: test)",
     )
     parser.add_argument(
-        "--baselines", nargs="+", default=["gc_length", "kmer"], metavar="NAME",
-        help="gc_length, kmer, or none (default: gc_length kmer)",
+        "--baselines", nargs="+", metavar="NAME",
+        help="gc_length, kmer, gkm, lsgkm, or none (default: gc_length kmer, and gkm up to 20 targets)",
     )  # fmt: skip
     parser.add_argument(
         "--bootstrap", type=int, default=200, metavar="N", help="resamples, 0 for none (default: 200)"
@@ -44,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--min-positives", type=int, default=10, metavar="N",
-        help="targets with fewer positives stay out of the medians (default: 10)",
+        help="targets with fewer positives stay out of the medians (default: 10; labels only)",
     )  # fmt: skip
     parser.add_argument(
         "--block", type=int, default=20, metavar="BINS",
@@ -55,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="average over both strands (default: as the run's card says)",
     )  # fmt: skip
     parser.add_argument(
-        "--batch-size", type=int, default=256, metavar="N", help="windows at once (default: 256)"
+        "--batch-size", type=int, metavar="N", help="windows at once (default: 256, and fewer of long ones)"
     )
     parser.add_argument(
         "--kmer-length", type=int, default=6, metavar="K", help="words of the k-mer baseline (default: 6)"
@@ -68,6 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--baseline-windows", type=int, default=100_000, metavar="N",
         help="train baselines on at most so many windows, 0 for all (default: 100000)",
     )  # fmt: skip
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="of gkm and lsgkm (default: as many as cores, at most 4)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the resamples (default: 0)")
     parser.add_argument("-o", "--out", metavar="FOLDER", help="folder to write to (default: the run's)")
     parser.add_argument(
@@ -88,6 +101,7 @@ def run(args: argparse.Namespace) -> int:
         args.run,
         args.data,
         split=args.split,
+        threads=args.threads,
         baselines=() if args.baselines == ["none"] else args.baselines,
         bootstrap=args.bootstrap,
         confidence=args.confidence,
@@ -125,6 +139,17 @@ def show(metrics: dict, files=()) -> None:
     console.width = max(console.width, _WIDTH)
     if metrics["random_split"]:
         console.print(f"[bold red]{RANDOM_SPLIT_STAMP}[/]\n")
+    if metrics.get("task") == "coverage":
+        show_coverage(console, metrics)
+    else:
+        _show_binary(console, metrics)
+    if files:
+        folder = files[-1].parent
+        names = [str(path.relative_to(folder)) for path in files if path.suffix != ".svg"]
+        console.print(f"\nWritten to {folder}: {', '.join(names)}", markup=False)
+
+
+def _show_binary(console, metrics: dict) -> None:
     scored, total = metrics["targets_scored"], metrics["targets_total"]
     console.print(
         f"{metrics['n_windows']:,} {metrics['split']} windows, {scored} of {total} targets in the medians "
@@ -137,10 +162,6 @@ def show(metrics: dict, files=()) -> None:
         console.print("No target has enough positives for a median; metrics.tsv holds what there is.")
     for sentence in sentences(metrics):
         console.print(sentence, markup=False)
-    if files:
-        folder = files[-1].parent
-        names = [str(path.relative_to(folder)) for path in files if path.suffix != ".svg"]
-        console.print(f"\nWritten to {folder}: {', '.join(names)}", markup=False)
 
 
 def sentences(metrics: dict) -> list[str]:

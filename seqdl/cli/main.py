@@ -25,6 +25,8 @@ from seqdl.words import suggest
 VERBS = {
     "data": ("seqdl.cli.data", "build, inspect, fetch, list or simulate datasets"),
     "train": ("seqdl.cli.train", "train a model on a dataset"),
+    "tune": ("seqdl.cli.tune", "search hyper-parameters by trial"),
+    "ensemble": ("seqdl.cli.ensemble", "join runs into one that predicts their mean"),
     "evaluate": ("seqdl.cli.evaluate", "measure a run on held-out data, beside baselines"),
     "predict": ("seqdl.cli.predict", "predict regions or sequences"),
     "score-variants": ("seqdl.cli.score_variants", "score the variants of a VCF"),

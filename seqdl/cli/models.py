@@ -11,27 +11,46 @@ HELP = "list the networks, or show one layer by layer"
 EXAMPLES = """\
 examples:
   seqdl models list
+  seqdl models list --task coverage
   seqdl models show deepsea
-  seqdl models show deepsea --preset small --window 1000 --targets 189
+  seqdl models show danq --preset small --window 1000 --targets 189
+  seqdl models show basenji --preset small --window 4096 --bin 2048 --resolution 32
 """
 _WIDTH = 100
+_TASKS = {
+    "binary": "binary: one probability a target and window",
+    "coverage": "coverage: values along the window's middle",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare `list` and `show`."""
     verbs = parser.add_subparsers(dest="action", metavar="{list,show}", required=True)
-    verbs.add_parser(
-        "list", help="every network with its presets", description="List every network with its presets."
+    listed = verbs.add_parser(
+        "list",
+        help="every network with its presets",
+        description="List every network with its presets: what it predicts, from what, its size, its paper.",
+    )
+    listed.add_argument(
+        "--task", choices=("binary", "coverage"), help="only networks that predict labels, or coverage"
     )
     show = verbs.add_parser(
         "show",
         help="one network: paper, presets, layers",
-        description="Show one network: its paper, its presets, where it differs from the paper, its layers.",
+        description="Show one network: its paper, its presets, where it differs from the paper, how many "
+        "bases one position sees, its layers.",
     )
     show.add_argument("name", help="a network's name, from 'seqdl models list'")
-    show.add_argument("--preset", help="which size to show layer by layer (default: the paper's)")
+    show.add_argument("--preset", help="which size to show layer by layer (default: the first, the paper's)")
     show.add_argument("--window", type=int, help="window length in bp (default: the preset's)")
     show.add_argument("--targets", type=int, help="number of targets (default: the preset's)")
+    show.add_argument(
+        "--channels", type=int, choices=(4, 7), default=4, help="7 for bases with structure (default: 4)"
+    )
+    show.add_argument(
+        "--bin", type=int, help="coverage: bases in the window's middle to predict (default: the preset's)"
+    )
+    show.add_argument("--resolution", type=int, help="coverage: bases a value (default: the preset's)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,50 +58,87 @@ def run(args: argparse.Namespace) -> int:
     from seqdl.models.registry import build_model, get_entry, list_models
 
     if args.action == "list":
-        _print_list(list_models())
-    else:
-        entry = get_entry(args.name)
-        preset = entry.preset(args.preset) if args.preset else entry.presets[0]
-        window = preset.window if args.window is None else args.window
-        targets = preset.n_targets if args.targets is None else args.targets
-        model = build_model(args.name, window, targets, preset.name)
-        _print_entry(entry)
-        _print_layers(model, f"{entry.title}, preset {preset.name}, {window:,} bp, {targets:,} targets")
+        _print_list([entry for entry in list_models() if args.task in (None, entry.task)])
+        return 0
+    entry = get_entry(args.name)
+    preset = entry.preset(args.preset) if args.preset else entry.presets[0]
+    window = preset.window if args.window is None else args.window
+    targets = preset.n_targets if args.targets is None else args.targets
+    sizes = {"channels": args.channels, "bin": args.bin, "resolution": args.resolution}
+    model = build_model(args.name, window, targets, preset.name, **sizes)
+    _print_entry(entry)
+    print(f"\n{entry.title}, preset {preset.name}, {window:,} bp, {_targets(targets)}")
+    print(_filled("receptive field: " + _reach(model), "  "))
+    _print_layers(model)
     return 0
 
 
 def _print_list(entries) -> None:
-    rows = [("model", "preset", "parameters", "at", "min. window", "what")]
+    rows = [("model", "preset", "task", "parameters", "at", "min. window", "what")]
     for entry in entries:
         for preset in entry.presets:
-            at = f"{preset.window:,} bp, {preset.n_targets:,} targets"
-            rows.append(
-                (
-                    entry.name,
-                    preset.name,
-                    f"{preset.parameters:,}",
-                    at,
-                    f"{preset.min_window} bp",
-                    preset.summary,
-                )
-            )
-    print_table(rows, right={2, 4})
+            at = f"{preset.window:,} bp, {_targets(preset.n_targets)}"
+            size, least = f"{preset.parameters:,}", f"{preset.min_window:,} bp"
+            rows.append((entry.name, preset.name, entry.task, size, at, least, preset.summary))
+    print_table(rows, right={3, 5})
+    for entry in entries:
+        print(f"\n{entry.title} ({entry.name})")
+        _print_facts(entry)
+        _print_deviations(entry.presets[0])
+
+
+def _print_facts(entry) -> None:
+    """Print what goes in, what comes out, and the paper."""
+    for label, text in (("input", entry.input), ("output", entry.output), ("paper", entry.paper)):
+        print(_filled(text, f"  {label:<7}"))
 
 
 def _print_entry(entry) -> None:
     print(f"{entry.title} ({entry.name})")
-    for label, text in (("input", entry.input), ("output", entry.output), ("paper", entry.paper)):
-        print(textwrap.fill(text, _WIDTH, initial_indent=f"  {label:<7}", subsequent_indent=" " * 9))
+    print(_filled(_TASKS[entry.task], "  task   "))
+    _print_facts(entry)
     for preset in entry.presets:
-        print(f"\npreset {preset.name}: {preset.summary}")
-        print(f"  {preset.parameters:,} parameters at {preset.window:,} bp and {preset.n_targets:,} targets; "
-              f"windows from {preset.min_window} bp on")  # fmt: skip
-        for line in preset.deviations:
-            print(textwrap.fill(line, _WIDTH, initial_indent="  differs: ", subsequent_indent=" " * 11))
+        print()
+        print(_filled(f"{preset.name}: {preset.summary}", "preset "))
+        trained = preset.trainable_parameters
+        rest = "" if trained == preset.parameters else f", {trained:,} of them trained,"
+        at = f"at {preset.window:,} bp and {_targets(preset.n_targets)}"
+        least = f"windows from {preset.min_window:,} bp on"
+        print(_filled(f"{preset.parameters:,} parameters{rest} {at}; {least}", "  "))
+        _print_deviations(preset)
 
 
-def _print_layers(model, title: str) -> None:
-    print(f"\n{title}")
+def _print_deviations(preset) -> None:
+    for line in preset.deviations:
+        print(_filled(line, "  differs: "))
+
+
+def _targets(n: int) -> str:
+    return f"{n:,} target" + ("s" if n != 1 else "")
+
+
+def _filled(text: str, label: str) -> str:
+    return textwrap.fill(text, _WIDTH, initial_indent=label, subsequent_indent=" " * len(label))
+
+
+def _reach(model) -> str:
+    """Say how many bases a position sees, and from where on that is the whole window."""
+    from seqdl.errors import InputError
+    from seqdl.models.reach import reach_by_layer, spatial_layer
+    from seqdl.models.receptive_field import receptive_field_by_formula
+
+    try:
+        reaches = reach_by_layer(model)
+    except InputError as error:
+        return f"not known. {error}"
+    layer = spatial_layer(model, reaches)
+    if reaches[layer] is None:
+        return "the whole window"
+    after = "" if reaches[model.layers[-1].name] else "; what follows sees the whole window"
+    return f"{receptive_field_by_formula(model, layer):,} bp (a position of the layer '{layer}'){after}"
+
+
+def _print_layers(model) -> None:
     rows = [("layer", "kind", "output", "parameters")]
     for layer in model.layers:
         shape = " x ".join(str(n) for n in layer.output.shape[1:])

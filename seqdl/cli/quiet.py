@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.util
+import logging
 import os
 import sys
 import tempfile
@@ -76,5 +77,7 @@ def quiet_tensorflow() -> None:
     """Arrange that a later import of TensorFlow says nothing, unless it fails."""
     # Level 3 covers what TensorFlow says after its start; the finder what it says during it.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Folds, members and trials each compile a network of their own, which is no mistake to be warned of.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     if "tensorflow" not in sys.modules and not any(isinstance(f, _QuietFinder) for f in sys.meta_path):
         sys.meta_path.insert(0, _QuietFinder())

@@ -1,26 +1,124 @@
-"""Baselines that stand beside every network: base composition and k-mers, on the same windows and split.
+"""Baselines that stand beside every network: the table of them, and what they share.
 
-A network that does not beat these has learned nothing that a table of word counts does not hold.
+A network that does not beat these has learned nothing that a table of word counts does not hold. A baseline
+is a function ``(data, train, valid, test, options) -> Fitted``: it trains on the windows ``train`` of the
+dataset ``data``, chooses what is to be chosen on ``valid``, and predicts ``test`` (all int64 window numbers).
+`BASELINES` names each function by module, so that one baseline's imports cost the others nothing.
 """
 
 from __future__ import annotations
 
+import importlib
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from seqdl.encoding import N
 from seqdl.errors import InputError
-from seqdl.evaluation.logistic import fit_logistic
-from seqdl.evaluation.metrics import finite_or_none
-from seqdl.progress import say
+from seqdl.progress import progress_bar, say
 from seqdl.words import suggest
 
-# Windows turned into features at a time: 2048 windows of 1,000 bp are 16 MB of int64 k-mer numbers.
+# Windows whose features are computed at a time: 2048 windows of 1,000 bp are 16 MB of int64 word numbers.
 _ROWS = 2048
-MAX_K = 8
-BASELINES = ("gc_length", "kmer")
+# Unless asked for: 16 targets of gapped k-mers hold some 0.6 GB a thread.
+_MOST_THREADS = 4
+
+
+class Kind(NamedTuple):
+    """Describe a baseline that can be asked for by name.
+
+    Attributes
+    ----------
+    function : str
+        ``module:function`` that fits it.
+    summary : str
+        For the help.
+    tasks, alphabets : tuple of str
+        Datasets it is meant for; asking for it on another alphabet is allowed, on another task it is not.
+    most_targets : int or None
+        It stands beside every network by default up to so many targets: None for any number, 0 for never.
+    """
+
+    function: str
+    summary: str
+    tasks: tuple[str, ...] = ("binary",)
+    alphabets: tuple[str, ...] = ("dna",)
+    most_targets: int | None = None
+
+
+BASELINES = {
+    "gc_length": Kind("seqdl.evaluation.kmers:fit_gc_length", "base composition and length"),
+    "kmer": Kind("seqdl.evaluation.kmers:fit_kmer", "logistic regression on k-mers"),
+    "gkm": Kind(
+        "seqdl.evaluation.gapped_kmers:fit_gkm", "logistic regression on gapped k-mers", most_targets=20
+    ),
+    "lsgkm": Kind(
+        "seqdl.evaluation.lsgkm:fit_lsgkm", "gapped k-mer SVM, where gkmtrain is installed", most_targets=0
+    ),
+    "length_gc": Kind(
+        "seqdl.evaluation.rna_baselines:fit_length_gc", "RNA: boosted length and GC", alphabets=("rna",)
+    ),
+    "rna_kmer": Kind("seqdl.evaluation.rna_baselines:fit_rna_kmer", "RNA: boosted k-mers", alphabets=("rna",)),
+    "stem_kmer": Kind(
+        "seqdl.evaluation.rna_baselines:fit_stem_kmer", "RNA: boosted stems and k-mers", alphabets=("rna",)
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class BaselineOptions:
+    """Collect the choices of all baselines.
+
+    Attributes
+    ----------
+    kmer_length : int
+        Word length of "kmer"; 6-mers are clearly stronger than 5-mers on yeast (see benchmarks).
+    kmer_window : int or None
+        Central base pairs whose words (gapped ones too) are counted, None for the whole window. Sequences
+        without a genome are padded at their end and have no meaningful centre: they are counted whole.
+    gkm_length, gkm_informative : int
+        Length of gapped words, and how many of their bases count.
+    threads : int or None
+        Of the gapped k-mers' fits and of programs that are called; as many as there are cores, up to 4, if None.
+    seed : int
+        Of every draw.
+    """
+
+    kmer_length: int = 6
+    kmer_window: int | None = 400
+    gkm_length: int = 10
+    gkm_informative: int = 6
+    threads: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"`threads` must be at least 1. Received: {self.threads}.")
+
+    @property
+    def cores(self) -> int:
+        """Threads to use."""
+        return self.threads or min(_MOST_THREADS, os.cpu_count() or 1)
+
+
+class Fitted(NamedTuple):
+    """What a baseline's function returns.
+
+    Attributes
+    ----------
+    label : str
+        For people, such as "6-mer logistic regression".
+    probabilities : float32 (n, T)
+        Prediction for the windows asked for.
+    details : dict
+        Features, penalty chosen and the losses it was chosen by; goes into metrics.json.
+    """
+
+    label: str
+    probabilities: np.ndarray
+    details: dict
 
 
 class Baseline(NamedTuple):
@@ -29,131 +127,15 @@ class Baseline(NamedTuple):
     Attributes
     ----------
     name : str
-        Key in files: "gc_length" or "kmer".
-    label : str
-        For people, such as "6-mer logistic regression".
-    probabilities : float32 (n, T)
-        Prediction for the evaluated windows.
-    details : dict
-        Features, windows trained on, penalty chosen and the losses it was chosen by; goes into metrics.json.
+        Key in files, of `BASELINES`.
+    label, probabilities, details
+        As in `Fitted`; the details tell the number of training windows too.
     """
 
     name: str
     label: str
     probabilities: np.ndarray
     details: dict
-
-
-def gc_length_features(codes: np.ndarray, bin: int | None = None) -> np.ndarray:
-    """Compute base composition and length of windows.
-
-    Parameters
-    ----------
-    codes : uint8 (n, L)
-        Bases as codes, N (and padding of shorter sequences) is 4.
-    bin : int, optional
-        Width of the central stretch that is also measured alone; by default the whole window.
-
-    Returns
-    -------
-    float32 (n, 4)
-        GC fraction of the window, GC fraction of the central bin, CpG observed / expected, fraction of known
-        bases (which is the length, for sequences padded to a window).
-    """
-    length = codes.shape[1]
-    bin = length if bin is None else min(bin, length)
-    centre = codes[:, (length - bin) // 2 : (length - bin) // 2 + bin]
-    c, g = codes == 1, codes == 2
-    known = (codes != N).sum(axis=1)
-    n_c, n_g = c.sum(axis=1), g.sum(axis=1)
-    cpg = (c[:, :-1] & g[:, 1:]).sum(axis=1)
-    gc_centre = ((centre == 1) | (centre == 2)).sum(axis=1) / np.maximum((centre != N).sum(axis=1), 1)
-    observed_expected = cpg * np.maximum(known, 1) / np.maximum(n_c * n_g, 1)
-    columns = [(n_c + n_g) / np.maximum(known, 1), gc_centre, observed_expected, known / length]
-    return np.stack(columns, axis=1).astype(np.float32)
-
-
-def kmer_groups(k: int) -> tuple[np.ndarray, int]:
-    """Number the k-mers so that a k-mer and its reverse complement share a number.
-
-    Parameters
-    ----------
-    k : int
-        Length, 1 to 8.
-
-    Returns
-    -------
-    group : int64 (4**k,)
-        Group of every k-mer; a k-mer's index reads its bases A0 C1 G2 T3 as digits, first base highest.
-    n_groups : int
-        2,080 for 6-mers, 512 for 5-mers.
-
-    Raises
-    ------
-    InputError
-        `k` is out of range.
-    """
-    if not 1 <= k <= MAX_K:
-        raise InputError(f"`kmer_length` must be between 1 and {MAX_K}. Received: {k}.")
-    forward = np.arange(4**k)
-    rest, reverse = forward.copy(), np.zeros_like(forward)
-    for _ in range(k):
-        reverse = reverse * 4 + (3 - rest % 4)
-        rest //= 4
-    names, group = np.unique(np.minimum(forward, reverse), return_inverse=True)
-    return group.ravel().astype(np.int64), len(names)
-
-
-def kmer_counts(codes: np.ndarray, k: int, width: int | None = None) -> np.ndarray:
-    """Count k-mers of both strands together in the central part of windows.
-
-    Parameters
-    ----------
-    codes : uint8 (n, L)
-        Bases as codes; k-mers that hold an N are not counted.
-    k : int
-        Length of the words.
-    width : int, optional
-        Central base pairs to look at; the whole window by default.
-
-    Returns
-    -------
-    uint8 or uint16 (n, n_groups)
-        Counts; see `kmer_groups` for the columns.
-
-    Raises
-    ------
-    InputError
-        The stretch is shorter than k.
-    """
-    group, n_groups = kmer_groups(k)
-    width = codes.shape[1] if width is None else min(width, codes.shape[1])
-    if width < k:
-        raise InputError(f"`kmer_window` must hold at least one {k}-mer. Received: {width} bp.")
-    left = (codes.shape[1] - width) // 2
-    group = np.append(group, n_groups)  # last: the k-mers that hold an N, cut off below
-    places = width - k + 1
-    counts = np.empty((len(codes), n_groups), np.uint8 if places <= 255 else np.uint16)
-    for first in range(0, len(codes), _ROWS):
-        part = codes[first : first + _ROWS, left : left + width]
-        number = np.zeros((len(part), places), np.int64)
-        unknown = np.zeros((len(part), places), bool)
-        for offset in range(k):
-            base = part[:, offset : offset + places]
-            number = number * 4 + (base & 3)
-            unknown |= base >= N
-        number[unknown] = 4**k
-        cell = group[number] + (n_groups + 1) * np.arange(len(part))[:, None]
-        table = np.bincount(cell.ravel(), minlength=len(part) * (n_groups + 1))
-        counts[first : first + _ROWS] = table.reshape(len(part), n_groups + 1)[:, :n_groups]
-    return counts
-
-
-def _squares(features: np.ndarray) -> np.ndarray:
-    """Add squares and products, so that an optimum can be learned, not only a slope."""
-    centred = features - np.float32(0.5)
-    first, second = np.triu_indices(features.shape[1])
-    return np.concatenate([features, centred[:, first] * centred[:, second]], axis=1)
 
 
 def check_baseline(name: str) -> None:
@@ -170,39 +152,50 @@ def check_baseline(name: str) -> None:
         )
 
 
+def default_baselines(dataset) -> tuple[str, ...]:
+    """Name the baselines that stand beside a network unless others are asked for.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its task, alphabet and number of targets decide.
+
+    Returns
+    -------
+    tuple of str
+        One that is left out only for its cost with so many targets is said on standard error.
+    """
+    chosen = []
+    for name, kind in BASELINES.items():
+        if dataset.task not in kind.tasks or dataset.alphabet not in kind.alphabets or kind.most_targets == 0:
+            continue
+        if kind.most_targets is None or dataset.n_targets <= kind.most_targets:
+            chosen.append(name)
+        else:
+            say(
+                f"The baseline {name} is left out: with {dataset.n_targets} targets (more than "
+                f"{kind.most_targets}) it takes minutes. --baselines {' '.join(chosen)} {name} adds it."
+            )
+    return tuple(chosen)
+
+
 def fit_baseline(
-    name: str,
-    dataset,
-    indices: np.ndarray,
-    *,
-    kmer_length: int = 6,
-    kmer_window: int | None = 400,
-    max_windows: int | None = 100_000,
-    seed: int = 0,
-    on_windows: Callable[[int], None] | None = None,
+    name: str, dataset, indices: np.ndarray, *, max_windows: int | None = 100_000, **options
 ) -> Baseline:
     """Train a baseline on the dataset's training windows and predict others.
 
     Parameters
     ----------
-    name : {"gc_length", "kmer"}
-        Logistic regression on composition and length with their squares and products; logistic regression on
-        counts of k-mers.
+    name : str
+        Of `BASELINES`.
     dataset : Dataset
         Source of windows and labels; the validation split, if there is one, chooses the penalty.
     indices : int64 (n,)
         Windows to predict.
-    kmer_length : int
-        Word length; 6-mers are clearly stronger than 5-mers on yeast (see benchmarks).
-    kmer_window : int, optional
-        Central base pairs whose words are counted, None for the whole window. Sequences without a genome are
-        padded at their end and have no meaningful centre, so they are always counted whole.
     max_windows : int, optional
-        Train on at most so many windows, drawn with `seed`; None for all.
-    seed : int
-        Seed of that draw.
-    on_windows : callable, optional
-        Called with the number of windows whose features were just computed.
+        Train on at most so many windows, drawn with the seed; None for all.
+    **options
+        Of `BaselineOptions`.
 
     Returns
     -------
@@ -211,49 +204,24 @@ def fit_baseline(
     Raises
     ------
     InputError
-        Unknown name, or parameters out of range.
+        Unknown name, targets of another task, or parameters out of range.
     """
     check_baseline(name)
-    width = kmer_window if dataset.kind == "genome" else None
-    if name == "gc_length":
-        label = "GC and length"
-
-        def features_of(codes):
-            return _squares(gc_length_features(codes, dataset.bin if dataset.kind == "genome" else None))
-    else:
-        label = f"{kmer_length}-mer logistic regression"
-
-        def features_of(codes):
-            return kmer_counts(codes, kmer_length, width)
-
-    def features(which):
-        parts = []
-        for first in range(0, len(which), _ROWS):
-            chosen = which[first : first + _ROWS]
-            parts.append(features_of(dataset.codes(chosen)))
-            if on_windows is not None:
-                on_windows(len(chosen))
-        return np.concatenate(parts) if parts else features_of(np.zeros((0, dataset.window), np.uint8))
-
-    train, valid = training_windows(dataset, max_windows, seed)
-    of_train, of_valid, of_others = features(train), features(valid), features(indices)
-    say(f"Fitting {label} to {len(train):,} windows, {dataset.n_targets} targets.")
-    model = fit_logistic(
-        of_train,
-        dataset.labels(train),
-        of_valid,
-        dataset.labels(valid),
-        penalties=(1e-2, 1e-4) if name == "gc_length" else (10.0, 3.0, 1.0, 0.3),
-    )
+    kind = BASELINES[name]
+    if dataset.task not in kind.tasks:
+        raise InputError(
+            f"The baseline {name} is made for {' or '.join(kind.tasks)} targets. Received: a dataset of "
+            f"{dataset.task}."
+        )
+    choices = BaselineOptions(**options)
+    train, valid = training_windows(dataset, max_windows, choices.seed)
+    module, _, function = kind.function.partition(":")
+    fitted = getattr(importlib.import_module(module), function)(dataset, train, valid, indices, choices)
     details = {
         "train_windows": len(train),
         "train_windows_available": int((np.asarray(dataset.split) == 0).sum()),
-        "penalty": model.penalty,
-        "validation_log_loss": {f"{penalty:g}": finite_or_none(loss) for penalty, loss in model.path},
     }
-    if name == "kmer":
-        details |= {"kmer_length": kmer_length, "kmer_window": min(width or dataset.window, dataset.window)}
-    return Baseline(name, label, model.probabilities(of_others), details)
+    return Baseline(name, fitted.label, fitted.probabilities, details | fitted.details)
 
 
 def training_windows(dataset, max_windows: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -291,3 +259,39 @@ def training_windows(dataset, max_windows: int | None, seed: int) -> tuple[np.nd
             "Evaluate without baselines (baselines=(), --baselines none), or with the dataset that has them."
         )
     return found[0], found[1]
+
+
+def word_window(dataset, options: BaselineOptions) -> int | None:
+    """Return how many central bases to take words from, None for all of them."""
+    return options.kmer_window if dataset.kind == "genome" else None
+
+
+def window_features(dataset, parts, features_of: Callable[[np.ndarray], np.ndarray], what: str) -> list:
+    """Compute the features of several sets of windows, with progress, some windows at a time.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Source of windows; the structure of an RNA is taken off, bases (0 to 4) stay.
+    parts : sequence of int64 (n,)
+        Window numbers of each set.
+    features_of : callable
+        From uint8 (m, L) codes to an array (m, f).
+    what : str
+        Name of the features for the progress bar.
+
+    Returns
+    -------
+    list of array
+        One (n, f) for each set, which may be empty.
+    """
+    found = []
+    with progress_bar(sum(len(which) for which in parts), f"Counting {what}", "windows") as progress:
+        for which in parts:
+            rows = [features_of(np.zeros((0, dataset.window), np.uint8))] if not len(which) else []
+            for first in range(0, len(which), _ROWS):
+                chosen = which[first : first + _ROWS]
+                rows.append(features_of(dataset.codes(chosen) % 5))
+                progress.advance(len(chosen))
+            found.append(np.concatenate(rows))
+    return found

@@ -10,8 +10,9 @@ import numpy as np
 
 from seqdl.data.dataset import Dataset
 from seqdl.errors import InputError
-from seqdl.evaluation.baselines import check_baseline, fit_baseline, training_windows
-from seqdl.evaluation.metrics import bootstrap_weights, genomic_blocks
+from seqdl.evaluation.baselines import check_baseline, default_baselines, fit_baseline
+from seqdl.evaluation.match import check_fold, check_match, dataset_notes
+from seqdl.evaluation.resampling import resampling
 from seqdl.evaluation.summary import (
     calibration_table,
     compare,
@@ -20,13 +21,15 @@ from seqdl.evaluation.summary import (
     score_model,
     target_table,
 )  # fmt: skip
+from seqdl.prediction.predictor import Predictor
 from seqdl.progress import progress_bar
 from seqdl.training.run import Run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT, VERSION = "seqdl-metrics", 1
+# Version 2 says the task; version 1 was of binary labels.
+FORMAT, VERSION = "seqdl-metrics", 2
 _ROWS = 4096
 
 
@@ -36,22 +39,22 @@ class Evaluation(NamedTuple):
     Attributes
     ----------
     metrics : dict
-        Contents of metrics.json: medians with intervals, by category, calibration, comparisons, targets left
-        out.
+        Contents of metrics.json (format "seqdl-metrics", version 2): medians with intervals, by category,
+        comparisons with the baselines, targets left out; for labels calibration as well.
     targets : pandas.DataFrame
         Contents of metrics.tsv: one row a target and model.
-    calibration : pandas.DataFrame
-        Contents of calibration.tsv.
-    curves : pandas.DataFrame
-        Contents of curves.tsv: median ROC and precision-recall curves by category.
+    calibration : pandas.DataFrame or None
+        Contents of calibration.tsv; None for coverage.
+    curves : pandas.DataFrame or None
+        Contents of curves.tsv: median ROC and precision-recall curves by category; None for coverage.
     files : list of Path
         What was written.
     """
 
     metrics: dict
     targets: pd.DataFrame
-    calibration: pd.DataFrame
-    curves: pd.DataFrame
+    calibration: pd.DataFrame | None
+    curves: pd.DataFrame | None
     files: list[Path]
 
 
@@ -60,22 +63,26 @@ def evaluate(
     data: Dataset | str | Path,
     *,
     split: str = "test",
-    baselines: Sequence[str] = ("gc_length", "kmer"),
+    baselines: Sequence[str] | None = None,
     bootstrap: int = 200,
     confidence: float = 0.95,
     min_positives: int = 10,
     block: int = 20,
     strand_average: bool | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     kmer_length: int = 6,
     kmer_window: int | None = 400,
     baseline_windows: int | None = 100_000,
+    threads: int | None = None,
     seed: int = 0,
     out: str | Path | None = None,
     genome: str | Path | None = None,
     allow_genome_mismatch: bool = False,
 ) -> Evaluation:
     """Measure a run on held-out windows, beside baselines trained on the same training windows.
+
+    A run of binary labels is measured by AUROC, AUPRC and calibration (`seqdl.evaluation.metrics`), one of
+    coverage by correlation, deviance and profile distance (`seqdl.evaluation.coverage_metrics`).
 
     Parameters
     ----------
@@ -85,23 +92,27 @@ def evaluate(
         The dataset; targets and window must be the run's.
     split : {"test", "valid", "train"}
         Windows to measure on.
-    baselines : sequence of {"gc_length", "kmer"}
-        What to set beside the network; may be empty.
+    baselines : sequence of str, optional
+        What to set beside the network, of `seqdl.evaluation.baselines.BASELINES`; may be empty. By default
+        those that suit the dataset: for DNA "gc_length", "kmer" and, up to 20 targets, "gkm". Of coverage:
+        "mean", "gc" and "kmer", see `seqdl.evaluation.coverage_baselines`.
     bootstrap : int
         Resamples for the intervals; 0 for none.
     confidence : float
         Of the intervals (percentiles of the resamples).
     min_positives : int
-        Targets with fewer positives are scored but stay out of the medians.
+        Targets with fewer positives are scored but stay out of the medians (binary labels only).
     block : int
         Length of the stretches that the bootstrap draws, in bins. Neighbouring windows overlap, so drawing
         single windows would give intervals that are too narrow.
     strand_average : bool, optional
         Average both strands' probabilities; by default what the run's card says.
-    batch_size : int
-        Windows in a batch of the network.
-    kmer_length, kmer_window, baseline_windows
-        See `seqdl.evaluation.baselines.fit_baseline`.
+    batch_size : int, optional
+        Windows in a batch of the network; 256, and fewer of long windows, if left out.
+    kmer_length, kmer_window, threads
+        See `seqdl.evaluation.baselines.BaselineOptions`.
+    baseline_windows : int, optional
+        Train baselines on at most so many windows; None for all.
     seed : int
         Of the bootstrap, and of the draw of the baselines' windows.
     out : path, optional
@@ -132,7 +143,22 @@ def evaluate(
     baselines = _check(baselines, bootstrap, confidence, min_positives, block, baseline_windows, seed)
     run, data = Run.open(run), Dataset.open(data, genome=genome)
     check_match(run, data, allow_genome_mismatch)
-    indices = data.indices(split)
+    check_fold(run, data, split)
+    indices, folder = data.indices(split), _folder(run, split, out)
+    if data.task == "coverage":
+        from seqdl.evaluation.coverage import CoverageOptions, evaluate_coverage
+
+        options = CoverageOptions(
+            split, baselines, bootstrap, confidence, block, strand_average, batch_size, kmer_length,
+            kmer_window, baseline_windows, seed,
+        )  # fmt: skip
+        metrics, tracks, files = evaluate_coverage(
+            run, data, indices, folder, options, dataset_notes(run, data)
+        )
+        _tell_card(run, metrics, split, out, ("median_pearson", "median_deviance_explained"))
+        return Evaluation(metrics, tracks, None, None, files)
+    for name in baselines or ():
+        check_baseline(name)
     labels = data.labels(indices)
     if not labels.any():
         raise InputError(
@@ -142,17 +168,15 @@ def evaluate(
     targets = data.targets
     groups = group_targets(labels, list(targets["name"]), min_positives)
     notes: list[str] = []
-    blocks, weights = _resampling(data, indices, block, bootstrap, seed, notes)
+    blocks, weights = resampling(data, indices, block, bootstrap, seed, notes)
 
-    predicted = [("network", run.label, _predict(run, data, indices, batch_size, strand_average), {})]
-    for name in baselines:
-        train, valid = training_windows(data, baseline_windows, seed)
-        total = len(train) + len(valid) + len(indices)
-        with progress_bar(total, f"Features of the baseline {name}", "windows") as progress:
-            made = fit_baseline(
-                name, data, indices, kmer_length=kmer_length, kmer_window=kmer_window,
-                max_windows=baseline_windows, seed=seed, on_windows=progress.advance,
-            )  # fmt: skip
+    predictor = Predictor(run, batch_size, strand_average)
+    predicted = [("network", run.label, _predict(predictor, data, indices), {})]
+    for name in default_baselines(data) if baselines is None else baselines:
+        made = fit_baseline(
+            name, data, indices, max_windows=baseline_windows, kmer_length=kmer_length,
+            kmer_window=kmer_window, threads=threads, seed=seed,
+        )  # fmt: skip
         predicted.append((made.name, made.label, made.probabilities, made.details))
     with progress_bar(len(predicted) * data.n_targets, "Resampling for intervals", "targets") as progress:
         models = [
@@ -164,10 +188,11 @@ def evaluate(
     metrics = {
         "format": FORMAT,
         "version": VERSION,
+        "task": "binary",
         "split": split,
         "random_split": random_split,
         "n_windows": len(indices),
-        "strand_average": bool(run.strand_average if strand_average is None else strand_average),
+        "strand_average": predictor.strand_average,
         "seed": seed,
         "bootstrap": weights.shape[1],
         "bootstrap_blocks": int(weights.shape[0]),
@@ -180,62 +205,26 @@ def evaluate(
         "targets_without_negatives": groups.without_negatives,
         "models": [model_summary(m, labels, groups, targets["category"], confidence) for m in models],
         "comparisons": [entry for m in models[1:] for entry in compare(models[0], m, groups, confidence)],
-        "notes": notes + _dataset_notes(run, data),
+        "notes": notes + dataset_notes(run, data),
     }
-    found = _write(_folder(run, split, out), metrics, models, labels, indices, data, groups, confidence)
-    if split == "test" and out is None:
-        ours = {key: metrics["models"][0][key] for key in ("median_auroc", "median_auprc")}
-        ours |= {key: metrics[key] for key in ("targets_scored", "n_windows")}
-        run.update_card(metrics={**run.card.get("metrics", {}), "test": ours})
+    found = _write(folder, metrics, models, labels, indices, data, groups, confidence)
+    _tell_card(run, metrics, split, out, ("median_auroc", "median_auprc"))
     return found
 
 
-def check_match(run: Run, data: Dataset, allow_genome_mismatch: bool = False) -> None:
-    """Refuse a dataset that is not made for the run, saying what differs.
-
-    Parameters
-    ----------
-    run : Run
-        Its card is compared.
-    data : Dataset
-        With the same targets in the same order, window, bin, and genome.
-    allow_genome_mismatch : bool
-        Say yes to another genome.
-
-    Raises
-    ------
-    InputError
-        Naming the first thing that differs.
-    """
-    for what in ("window", "bin"):
-        ours, theirs = getattr(run, what), getattr(data, what)
-        if ours != theirs:
-            raise InputError(
-                f"The run was trained with a {what} of {ours:,} bp, the dataset {data.path} has {theirs:,} "
-                f"bp. Build the dataset again with --{what} {ours}."
-            )
-    ours, theirs = list(run.target_names), list(data.target_names)
-    if ours != theirs:
-        missing = [name for name in ours if name not in set(theirs)]
-        extra = [name for name in theirs if name not in set(ours)]
-        differ = []
-        if missing:
-            differ.append(f"{len(missing)} of the run's are missing (first: {missing[0]!r})")
-        if extra:
-            differ.append(f"{len(extra)} are unknown to the run (first: {extra[0]!r})")
-        raise InputError(
-            f"The run has {len(ours)} targets and the dataset {data.path} has {len(theirs)}: "
-            f"{' and '.join(differ) or 'the same ones in another order'}. "
-            "Evaluate on the dataset the run was made for."
-        )
-    if data.kind == "genome":
-        run.check_genome(data.genome, allow_mismatch=allow_genome_mismatch)
+def _tell_card(run: Run, metrics: dict, split: str, out, keys: tuple[str, ...]) -> None:
+    """Note the network's medians in the run's card, if they are those of its own test windows."""
+    if split == "test" and out is None:
+        ours = {key: metrics["models"][0][key] for key in keys}
+        ours |= {key: metrics[key] for key in ("targets_scored", "n_windows")}
+        run.update_card(metrics={**run.card.get("metrics", {}), "test": ours})
 
 
-def _check(baselines, bootstrap, confidence, min_positives, block, baseline_windows, seed) -> tuple[str, ...]:
-    baselines = (baselines,) if isinstance(baselines, str) else tuple(dict.fromkeys(baselines))
-    for name in baselines:
-        check_baseline(name)
+def _check(
+    baselines, bootstrap, confidence, min_positives, block, baseline_windows, seed
+) -> tuple[str, ...] | None:
+    if baselines is not None:
+        baselines = (baselines,) if isinstance(baselines, str) else tuple(dict.fromkeys(baselines))
     if bootstrap < 0:
         raise InputError(f"`bootstrap` must be 0 or a number of resamples. Received: {bootstrap}.")
     if not 0 < confidence < 1:
@@ -251,52 +240,15 @@ def _check(baselines, bootstrap, confidence, min_positives, block, baseline_wind
     return baselines
 
 
-def _resampling(data, indices, block, bootstrap, seed, notes) -> tuple[np.ndarray, np.ndarray]:
-    contigs = np.asarray(data.contig_ids)[indices]
-    blocks = np.arange(len(indices), dtype=np.int64)
-    placed = contigs >= 0
-    if placed.any():
-        # Windows overlap as far as they are long, so a block is never shorter than two of them.
-        size = max(block * data.bin, 2 * data.window)
-        of_placed = genomic_blocks(contigs[placed], np.asarray(data.starts)[indices][placed], size)
-        blocks[placed] = len(indices) + of_placed
-        blocks = np.unique(blocks, return_inverse=True)[1]
-    n_blocks = int(blocks.max()) + 1
-    if bootstrap and n_blocks < 2:
-        notes.append(
-            "The windows lie in a single block, so there are no intervals; a smaller --block may give some."
-        )
-        bootstrap = 0
-    elif bootstrap and n_blocks < 20:
-        notes.append(f"The windows lie in only {n_blocks} blocks: the intervals are rough.")
-    if not bootstrap:
-        return blocks, np.zeros((n_blocks, 0))
-    return blocks, bootstrap_weights(n_blocks, bootstrap, seed)
-
-
-def _predict(run, data, indices, batch_size, strand_average) -> np.ndarray:
-    from seqdl.prediction.predictor import Predictor
-
-    predictor = Predictor(run, batch_size, strand_average)
+def _predict(predictor: Predictor, data: Dataset, indices: np.ndarray) -> np.ndarray:
     values = np.empty((len(indices), data.n_targets), np.float32)
-    rows = batch_size * max(1, _ROWS // max(batch_size, 1))
+    rows = predictor.batch_size * max(1, _ROWS // predictor.batch_size)
     with progress_bar(len(indices), "Predicting", "windows") as progress:
         for first in range(0, len(indices), rows):
             part = indices[first : first + rows]
             values[first : first + len(part)] = predictor.probabilities(data.codes(part))
             progress.advance(len(part))
     return values
-
-
-def _dataset_notes(run, data) -> list[str]:
-
-    known = (run.card.get("dataset") or {}).get("sha256")
-    if known and data.path and Path(data.path).is_file() and data.sha256 != known:
-        return [
-            "This is not the dataset file that the run was trained on: make sure that these windows were "
-            "not among its training windows."
-        ]
-    return []
 
 
 def _folder(run, split: str, out) -> Path:

@@ -11,9 +11,9 @@ from seqdl.evaluation.metrics import (
     RankMetrics,
     bootstrap_metrics,
     finite_or_none,
-    nan_quantile,
     rank_metrics,
 )
+from seqdl.evaluation.resampling import interval, median_draws, pair, two_sided
 
 
 class Scored(NamedTuple):
@@ -169,7 +169,7 @@ def target_table(models: list[Scored], targets, groups: Groups, n_windows: int, 
         part["positives"] = groups.positives
         part["negatives"] = n_windows - groups.positives
         for metric in ("auroc", "auprc"):
-            low, high = _interval(getattr(model.replicates, metric), confidence)
+            low, high = interval(getattr(model.replicates, metric), confidence)
             part[metric], part[f"{metric}_lo"], part[f"{metric}_hi"] = getattr(model.point, metric), low, high
         part["base_rate"] = groups.positives / n_windows
         part["ece"] = model.calibration_error
@@ -245,12 +245,12 @@ def compare(network: Scored, other: Scored, groups: Groups, confidence: float) -
             "of": len(ours),
         }
         if len(ours):
-            low, high = _interval(our_draws - their_draws, confidence)
+            low, high = interval(our_draws - their_draws, confidence)
             entry["clearly_better"], entry["clearly_worse"] = int((low > 0).sum()), int((high < 0).sum())
-            draws = _median_draws(our_draws) - _median_draws(their_draws)
+            draws = median_draws(our_draws) - median_draws(their_draws)
             entry["median_difference"] = finite_or_none(np.median(ours) - np.median(theirs))
-            entry["median_difference_ci"] = _pair(draws, confidence)
-            entry["p"] = _two_sided(draws)
+            entry["median_difference_ci"] = pair(draws, confidence)
+            entry["p"] = two_sided(draws)
         found.append(entry)
     return found
 
@@ -291,32 +291,7 @@ def _medians(model: Scored, members: np.ndarray, confidence: float) -> dict:
     for metric in ("auroc", "auprc"):
         point = getattr(model.point, metric)[members]
         out[f"median_{metric}"] = finite_or_none(np.median(point)) if len(point) else None
-        out[f"median_{metric}_ci"] = _pair(
-            _median_draws(getattr(model.replicates, metric)[:, members]), confidence
+        out[f"median_{metric}_ci"] = pair(
+            median_draws(getattr(model.replicates, metric)[:, members]), confidence
         )
     return out
-
-
-def _median_draws(draws: np.ndarray) -> np.ndarray:
-    """Return the median over targets in every replicate, without targets that lost all positives in it."""
-    if not draws.size:
-        return np.full(len(draws), np.nan)
-    return nan_quantile(draws.T, 0.5)
-
-
-def _interval(draws: np.ndarray, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    tail = (1 - confidence) / 2
-    return nan_quantile(draws, tail), nan_quantile(draws, 1 - tail)
-
-
-def _pair(draws: np.ndarray, confidence: float) -> list[float] | None:
-    low, high = _interval(draws, confidence)
-    return None if np.isnan(low) else [float(low), float(high)]
-
-
-def _two_sided(draws: np.ndarray) -> float | None:
-    draws = draws[np.isfinite(draws)]
-    if not len(draws):
-        return None
-    tail = min((draws <= 0).sum(), (draws >= 0).sum())
-    return float(min(1.0, 2 * (tail + 1) / (len(draws) + 1)))

@@ -73,6 +73,7 @@ def first_layer(model) -> _FirstLayer:
     Parameters
     ----------
     model : keras.Model, (b, L, 4) -> ...
+        Of an ensemble the first member is read: its members' filters have nothing in common but their task.
 
     Returns
     -------
@@ -86,6 +87,9 @@ def first_layer(model) -> _FirstLayer:
     """
     import keras
 
+    from seqdl.models.ensemble import ensemble_members
+
+    model = next(iter(ensemble_members(model)), model)
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv1D) and layer.input.shape[-1] == 4:
             break
@@ -112,6 +116,9 @@ def first_layer(model) -> _FirstLayer:
         left = (span - 1) // 2
     elif layer.padding == "causal":
         left = span - 1
+    before = next((item for item in model.layers if item.output is layer.input), None)
+    if hasattr(before, "reach_step"):  # DeepBind's strands: places of the other strand lie past the window
+        left -= before.reach_step(length)[1]
     return _FirstLayer(
         keras.Model(model.inputs[0], tensor, name="first_layer"),
         np.arange(width) * dilation,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqdl.encoding import one_hot, reverse_complement, reverse_complement_one_hot
+from seqdl.encoding import ALPHABET, one_hot, reverse_complement, reverse_complement_one_hot
 from seqdl.errors import InputError
 from seqdl.prediction.predictor import in_precision, require_finite
 from seqdl.words import few, suggest
@@ -249,11 +249,14 @@ def attribute(
     """
     from seqdl.interpret.windows import read_windows
     from seqdl.interpret.writers import check_suffix, write_attribution
+    from seqdl.prediction.tasks import require_bases, require_labels
     from seqdl.training.run import Run
 
     if out is not None:
         check_suffix(out)
     run = Run.open(run)
+    require_labels(run, "Attribution")
+    require_bases(run, "Attribution")
     index = target_index(run, target)
     codes, regions = read_windows(
         run,
@@ -265,6 +268,7 @@ def attribute(
         allow_genome_mismatch=allow_genome_mismatch,
     )
     average = run.strand_average if strand_average is None else strand_average
+    average = average and run.card["alphabet"] == ALPHABET  # RNA has one strand
     values, logits, delta = attribute_codes(
         logit_model(run.model, run.card.get("output", {}).get("logit_layer")),
         codes,

@@ -60,7 +60,7 @@ class BigWigWriter:
         ----------
         chrom : str
         first : int
-            Number of the first unit: it begins at ``first * unit``. The last unit of a contig is cut at its end.
+            Number of the first unit: it begins at ``first * unit``. A contig's last unit is cut at its end.
         values : float array, shape (n,)
         """
         known = np.isfinite(values)

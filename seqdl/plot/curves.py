@@ -8,10 +8,11 @@ from seqdl.plot.style import BLUE, GREY, INK, ORANGE, PALETTE, SPLIT_COLORS, new
 
 SPLIT_LABELS = {"train": "training", "valid": "validation", "test": "test"}
 METRIC_NAMES = {
-    "loss": "loss (binary cross-entropy)",
+    "loss": "loss",
     "auprc": "AUPRC",
     "auroc": "AUROC",
     "auc": "AUROC",
+    "pearson": "Pearson's r",
     "learning_rate": "learning rate",
 }
 

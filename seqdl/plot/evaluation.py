@@ -6,7 +6,7 @@ import numpy as np
 
 from seqdl.plot.style import GREY, INK, MODEL_LABELS, MODEL_LINES, VERMILION, color_of, new_figure, style
 
-_ORDER = ("network", "kmer", "gc_length")
+_ORDER = ("network", "lsgkm", "gkm", "kmer", "gc_length")
 
 
 def plot_category_curves(curves, *, top: int = 4, stamp: str = ""):
@@ -43,7 +43,8 @@ def plot_category_curves(curves, *, top: int = 4, stamp: str = ""):
                 for place, model in enumerate(models):
                     line = here[(here["model"] == model) & (here["curve"] == curve)]
                     ax.plot(
-                        line["x"], line["y"], MODEL_LINES.get(model, "-."), color=color_of(model, place),
+                        line["x"], line["y"], color=color_of(model, place),
+                        linestyle=MODEL_LINES.get(model, "-."),
                         label=MODEL_LABELS.get(model, model), zorder=3 if model == "network" else 2,
                     )  # fmt: skip
                 guess = [0, 1] if curve == "roc" else [here["base_rate"].iloc[0]] * 2
@@ -89,7 +90,7 @@ def plot_calibration(calibration, *, stamp: str = ""):
             for place, model in enumerate(models):
                 part = shown[shown["model"] == model]
                 ax.plot(
-                    part["mean_predicted"], part["observed"], MODEL_LINES.get(model, "-."),
+                    part["mean_predicted"], part["observed"], linestyle=MODEL_LINES.get(model, "-."),
                     marker="o", markersize=3.5, linewidth=1.3,
                     color=color_of(model, place), label=MODEL_LABELS.get(model, model),
                     zorder=3 if model == "network" else 2,

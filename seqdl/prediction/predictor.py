@@ -1,4 +1,4 @@
-"""`Predictor`: codes in, probabilities or logits out; the one forward pass that every command uses."""
+"""`Predictor`: codes in, probabilities, logits or coverage out; the one forward pass of every command."""
 
 from __future__ import annotations
 
@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.special import expit, log_expit
 
-from seqdl.encoding import N, reverse_complement
+from seqdl.data.pipeline import reverse_values
+from seqdl.encoding import CHANNELS, RNA, STRUCTURE, N, reverse_complement
 from seqdl.errors import InputError
+from seqdl.prediction.precision import BFLOAT16_NOTE, POLICIES, in_precision
 
 if TYPE_CHECKING:
     import keras
 
     from seqdl.training.run import Run
 
-POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-BFLOAT16_NOTE = (
-    "bfloat16 predicts about twice as fast on a CPU that has it, but moves variant effects by about 13 % "
-    "in the median. Use float32 for anything that is compared or published."
-)
+__all__ = ["BFLOAT16_NOTE", "POLICIES", "Predictor", "default_batch_size", "in_precision", "require_finite"]
+
+_STRUCTURED = CHANNELS + len(STRUCTURE)
+
+
+def default_batch_size(window: int | None) -> int:
+    """Choose how many windows go through a network at once: 256, and fewer where they are long."""
+    return max(1, min(256, (1 << 20) // (window or 1)))
 
 
 class Predictor:
@@ -30,21 +35,25 @@ class Predictor:
     ----------
     run_or_model : Run or keras.Model
         A run brings its window, its target names and whether it averages strands. A model needs a
-        float input (batch, window, 4) and a layer called "logits", or a sigmoid at its end.
-    batch_size : int
-        Windows in a batch. The last batch is filled up, so that one function is compiled once and a
-        window's result does not depend on how many others came with it.
+        float input (batch, window, channels) and a layer called "logits", a sigmoid at its end, or a layer
+        called "coverage". Its channels are 4, or 7 for bases with their secondary structure.
+    batch_size : int, optional
+        Windows in a batch; `default_batch_size` if left out. The last batch is filled up, so that one
+        function is compiled once and a window's result does not depend on how many others came with it.
     strand_average : bool, optional
         Average over a sequence and its reverse complement, as DeepSEA did. By default what the run's
-        card says; False for a model.
+        card says; False for a model. RNA has one strand and is never averaged.
     precision : {"float32", "bfloat16"}
         Of the computation. bfloat16 is for a quick look, and warns.
 
     Attributes
     ----------
+    task : {"binary", "coverage"}
     window : int or None
         bp; None for a model of any length.
     n_targets : int
+    output_shape : tuple of int
+        Of one window: (n_targets,), or (n_bins, n_targets) of coverage.
     target_names : list of str
         "target1", ... for a model without a run.
     strand_average : bool
@@ -52,7 +61,8 @@ class Predictor:
     Raises
     ------
     InputError
-        If `batch_size` or `precision` makes no sense, or the model is of another kind.
+        If `batch_size` or `precision` makes no sense, the model is of another kind, or the strands of RNA
+        shall be averaged.
 
     Examples
     --------
@@ -64,11 +74,11 @@ class Predictor:
     def __init__(
         self,
         run_or_model: Run | keras.Model,
-        batch_size: int = 256,
+        batch_size: int | None = None,
         strand_average: bool | None = None,
         precision: str = "float32",
     ) -> None:
-        if int(batch_size) != batch_size or batch_size < 1:
+        if batch_size is not None and (int(batch_size) != batch_size or batch_size < 1):
             raise InputError(f"`batch_size` must be a positive whole number. Received: {batch_size!r}.")
         if precision not in POLICIES:
             raise InputError(f"`precision` must be 'float32' or 'bfloat16'. Received: {precision!r}.")
@@ -76,17 +86,28 @@ class Predictor:
             warnings.warn(BFLOAT16_NOTE, UserWarning, stacklevel=2)
         run = run_or_model if hasattr(run_or_model, "card") else None
         model = run.model if run is not None else run_or_model
-        self.batch_size = int(batch_size)
         self.precision = precision
-        self.strand_average = bool(
+        self.task, end = _end_of(model)
+        self._ends_at = in_precision(end, precision)
+        self.window: int | None = end.input_shape[1]
+        self.output_shape: tuple[int, ...] = end.output_shape[1:]
+        self.n_targets: int = end.output_shape[-1]
+        self.batch_size = int(batch_size or default_batch_size(self.window))
+        self._structured = end.input_shape[2] == _STRUCTURED
+        one_strand = self._structured or (run is not None and run.card["alphabet"] == RNA)
+        if one_strand and strand_average:
+            raise InputError(
+                "`strand_average` must be off: the network reads RNA, which has one strand "
+                "(--no-strand-average)."
+            )
+        self.strand_average = not one_strand and bool(
             (run is not None and run.strand_average) if strand_average is None else strand_average
         )
-        self._logits_of = in_precision(_logits_model(model), precision)
-        self.window: int | None = self._logits_of.input_shape[1]
-        self.n_targets: int = self._logits_of.output_shape[-1]
         self.target_names = (
             list(run.target_names) if run is not None else [f"target{i + 1}" for i in range(self.n_targets)]
         )
+        # Which output of the turned sequence is this target's.
+        self._turned = np.argsort(run.strand_pairs) if run is not None else np.arange(self.n_targets)
         self._compiled: dict[int, keras.Model] = {}
 
     def logits(self, codes: np.ndarray) -> np.ndarray:
@@ -95,7 +116,7 @@ class Predictor:
         Parameters
         ----------
         codes : uint8 array, shape (n, window)
-            A 0, C 1, G 2, T 3, N 4; not one-hot.
+            A 0, C 1, G 2, T 3, N 4, or with structure up to 19; not one-hot.
 
         Returns
         -------
@@ -105,13 +126,13 @@ class Predictor:
         Raises
         ------
         InputError
-            If the shape or the codes are wrong, or the network returns NaN or infinity.
+            If the shape or the codes are wrong, the network returns NaN or infinity, or predicts coverage.
         """
-        codes = self._check(codes)
+        codes = self._check(codes, "binary")
         forward = self._forward(codes)
         if not self.strand_average:
             return forward
-        reverse = self._forward(reverse_complement(codes))
+        reverse = self._other_strand(codes)
         # log p/(1-p) of p = (p1 + p2)/2, from logs throughout: exact where p is nearly 0 or 1.
         one, two = forward.astype(np.float64), reverse.astype(np.float64)
         on = np.logaddexp(log_expit(one), log_expit(two))
@@ -120,13 +141,56 @@ class Predictor:
 
     def probabilities(self, codes: np.ndarray) -> np.ndarray:
         """Predict the probability of every target; arguments and shape are those of `logits`."""
-        codes = self._check(codes)
+        codes = self._check(codes, "binary")
         forward = expit(self._forward(codes))
         if not self.strand_average:
             return forward
-        return (forward + expit(self._forward(reverse_complement(codes)))) / np.float32(2)
+        return (forward + expit(self._other_strand(codes))) / np.float32(2)
 
-    def _check(self, codes: np.ndarray) -> np.ndarray:
+    def coverage(self, codes: np.ndarray) -> np.ndarray:
+        """Predict every target's values along the window's middle.
+
+        Parameters
+        ----------
+        codes : uint8 array, shape (n, window)
+            As in `logits`.
+
+        Returns
+        -------
+        values : float32 array, shape (n, n_bins, n_targets)
+            0 or more, in the unit that the run was trained on. With strand averaging: the mean of both
+            strands', the other one's turned back.
+
+        Raises
+        ------
+        InputError
+            If the shape or the codes are wrong, the network returns NaN or infinity, or predicts
+            probabilities.
+        """
+        codes = self._check(codes, "coverage")
+        forward = self._forward(codes)
+        if self.strand_average:
+            forward += self._other_strand(codes)
+            forward /= np.float32(2)
+        return forward
+
+    def values(self, codes: np.ndarray) -> np.ndarray:
+        """Predict what the model predicts: `probabilities` or `coverage`."""
+        return self.coverage(codes) if self.task == "coverage" else self.probabilities(codes)
+
+    def _other_strand(self, codes: np.ndarray) -> np.ndarray:
+        """Run the reverse complement, and turn bins and targets back to this strand."""
+        return reverse_values(self._forward(reverse_complement(codes)), self._turned)
+
+    def _check(self, codes: np.ndarray, task: str) -> np.ndarray:
+        if task != self.task:
+            bins = "" if self.task == "binary" else f"{self.output_shape[0]:,} values along a window"
+            raise InputError(
+                f"The network predicts coverage, {bins}, and no probabilities: use `coverage`."
+                if bins
+                else "The network predicts one probability a target, and no coverage: use `probabilities` "
+                "or `logits`."
+            )
         codes = np.asarray(codes)
         length = self.window or (codes.shape[1] if codes.ndim == 2 else "window")
         if codes.ndim != 2 or codes.shape[1] != length or codes.dtype.kind not in "ui":
@@ -134,14 +198,16 @@ class Predictor:
                 f"`codes` must be an integer array of shape (n, {length}), one code a base and not one-hot. "
                 f"Received: {codes.dtype} {codes.shape}."
             )
-        if codes.size and (codes.max() > N or codes.min() < 0):
+        top = N + 5 * len(STRUCTURE) if self._structured else N
+        if codes.size and (codes.max() > top or codes.min() < 0):
+            kind = f"{top}, bases with their structure" if self._structured else f"{N} (N)"
             raise InputError(
-                f"`codes` holds values from 0 to 4 (N). Received: {codes.min()} to {codes.max()}."
+                f"`codes` holds values from 0 to {kind}. Received: {codes.min()} to {codes.max()}."
             )
         return codes.astype(np.uint8, copy=False)
 
     def _forward(self, codes: np.ndarray) -> np.ndarray:
-        out = np.empty((len(codes), self.n_targets), np.float32)
+        out = np.empty((len(codes), *self.output_shape), np.float32)
         if not len(codes):
             return out
         model = self._model(codes.shape[1])
@@ -149,9 +215,8 @@ class Predictor:
             batch = codes[start : start + self.batch_size]
             rows = len(batch)
             if rows < self.batch_size:
-                batch = np.concatenate(
-                    [batch, np.full((self.batch_size - rows, codes.shape[1]), N, np.uint8)]
-                )
+                # Filled with a real window: one of N alone has nothing that a masking layer would let by.
+                batch = np.concatenate([batch, np.repeat(batch[-1:], self.batch_size - rows, axis=0)])
             out[start : start + rows] = np.asarray(model.predict_on_batch(batch)[:rows], np.float32)
         require_finite(out)
         return out
@@ -164,10 +229,8 @@ class Predictor:
             from seqdl.layers import OneHot
 
             codes = keras.Input((length,), batch_size=self.batch_size, dtype="uint8", name="codes")
-            model = keras.Model(
-                codes, self._logits_of(OneHot(dtype="float32", name="one_hot")(codes)), name="predictor"
-            )
-            self._compiled[length] = model
+            rows = OneHot(structure=self._structured, dtype="float32", name="one_hot")(codes)
+            self._compiled[length] = keras.Model(codes, self._ends_at(rows), name="predictor")
         return self._compiled[length]
 
 
@@ -186,17 +249,29 @@ def require_finite(*results: np.ndarray) -> None:
         )
 
 
-def _logits_model(model: keras.Model) -> keras.Model:
-    """Cut the model at its logits: the layer of that name, else before the last sigmoid."""
+def _end_of(model: keras.Model) -> tuple[str, keras.Model]:
+    """Tell what a model predicts, and cut it there: at its coverage, or at its logits.
+
+    Logits are the layer of that name, else what goes into the last sigmoid.
+    """
     import keras
 
     if not getattr(model, "inputs", None) or len(model.inputs) != 1 or len(model.inputs[0].shape) != 3:
         raise InputError("The model needs one input of the shape (batch, window, 4).")
-    if model.inputs[0].shape[-1] != 4:
+    channels = model.inputs[0].shape[-1]
+    if channels not in (CHANNELS, _STRUCTURED):
         raise InputError(
-            f"The model's input has {model.inputs[0].shape[-1]} channels; 4 are needed, A, C, G, T."
+            f"The model's input has {channels} channels; {CHANNELS} are needed, A, C, G, T, or "
+            f"{_STRUCTURED} with the secondary structure."
         )
     names = [layer.name for layer in model.layers]
+    if "coverage" in names:
+        output = model.get_layer("coverage").output
+        if len(output.shape) != 3:
+            raise InputError(
+                f"The layer 'coverage' must give the shape (batch, bins, targets). It gives {output.shape}."
+            )
+        return "coverage", keras.Model(model.inputs[0], output, name="coverage_of")
     if "logits" in names:
         output = model.get_layer("logits").output
     else:
@@ -204,15 +279,15 @@ def _logits_model(model: keras.Model) -> keras.Model:
         if getattr(last, "activation", None) is not keras.activations.sigmoid:
             raise InputError(
                 f"The model has no layer called 'logits' and its last layer, {last.name!r}, is no "
-                "sigmoid, so its "
-                f"log odds are unknown. End it with Dense(n, name='logits') and Activation('sigmoid')."
+                "sigmoid, so its log odds are unknown. End it with Dense(n, name='logits') and "
+                "Activation('sigmoid'), or with a layer called 'coverage'."
             )
         output = last.input if isinstance(last, keras.layers.Activation) else _log_odds(last.output)
     if len(output.shape) != 2:
         raise InputError(
             f"The model must give one number a target, shape (batch, targets). It gives {output.shape}."
         )
-    return keras.Model(model.inputs[0], output, name="logits_of")
+    return "binary", keras.Model(model.inputs[0], output, name="logits_of")
 
 
 def _log_odds(p):
@@ -220,49 +295,3 @@ def _log_odds(p):
 
     p = ops.clip(p, 1e-7, 1 - 1e-7)
     return ops.log(p) - ops.log1p(-p)
-
-
-def in_precision(model: keras.Model, precision: str) -> keras.Model:
-    """Return the model computing in a precision; itself if it does already.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Also one that was trained in mixed precision, which its layers remember.
-    precision : {"float32", "bfloat16"}
-        With bfloat16 the weights, the logits and the probabilities stay float32.
-    """
-    wanted = POLICIES[precision]
-    if wanted == "float32" and all(layer.compute_dtype == "float32" for layer in _leaves(model)):
-        return model
-    config = model.get_config()
-    # The end stays float32, by whatever name: its rounding would go straight into the numbers.
-    _set_policy(config, wanted, keep={"logits", "probabilities", model.layers[-1].name})
-    twin = type(model).from_config(config)
-    twin.set_weights(model.get_weights())
-    return twin
-
-
-def _leaves(model: keras.Model) -> list:
-    found = []
-    for layer in model.layers:
-        found += _leaves(layer) if hasattr(layer, "layers") else [layer]
-    return found
-
-
-def _set_policy(item, policy: str, keep: set[str]) -> None:
-    """Change the dtype of every layer in a model's configuration; an input's dtype is its data's."""
-    if isinstance(item, dict):
-        inner = item.get("config")
-        if (
-            isinstance(inner, dict)
-            and "dtype" in inner
-            and "name" in inner
-            and item.get("class_name") != "InputLayer"
-        ):
-            inner["dtype"] = "float32" if inner["name"] in keep else policy
-        for value in item.values():
-            _set_policy(value, policy, keep)
-    elif isinstance(item, list):
-        for value in item:
-            _set_policy(value, policy, keep)

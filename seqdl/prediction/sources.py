@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -13,8 +13,11 @@ from seqdl.errors import InputError
 from seqdl.genome import Genome
 from seqdl.words import few
 
+if TYPE_CHECKING:
+    from seqdl.io.bed import Placed
+
 OK, OUT_OF_RANGE, N_IN_WINDOW = ".", "OUT_OF_RANGE", "N_IN_WINDOW"
-LENGTH_RULES = ("error", "centre", "tile")
+LENGTH_RULES = ("error", "pad", "centre", "tile")
 # Sequences read from a FASTA at a time: few, since each may be a whole contig.
 _RECORDS = 64
 
@@ -68,6 +71,54 @@ def flag_windows(codes: np.ndarray, outside: np.ndarray) -> np.ndarray:
     return np.where(outside, OUT_OF_RANGE, np.where((codes == N).any(axis=1), N_IN_WINDOW, OK))
 
 
+def place_regions(
+    bed: str | Path, genome: Genome, alias: str | Path | None = None, clip: bool = False
+) -> Placed:
+    """Read the regions of a BED file and find them on a genome, saying what was renamed, cut or left out.
+
+    Parameters
+    ----------
+    bed, genome, alias, clip
+        As in `region_windows`.
+
+    Returns
+    -------
+    placed : seqdl.io.bed.Placed
+        At least one region.
+
+    Raises
+    ------
+    InputError
+        If a contig is unknown or a region ends past its contig; or as `seqdl.io.bed.read_bed`.
+    """
+    from seqdl.io.bed import place, read_bed
+    from seqdl.io.chromosomes import reconcile
+    from seqdl.progress import say
+
+    table = read_bed(bed, "BED file of regions")
+    names = reconcile(table.chrom, genome.names, alias, what=Path(bed).name)
+    if names.unmatched:
+        first = int(np.argmax(table.chrom == names.unmatched[0]))
+        raise InputError(
+            f"{table.where(first)}: the contig {names.unmatched[0]!r} is not in the genome {genome.name} "
+            f"({few(genome.names)}); nor are {len(names.unmatched) - 1} other names of this file. "
+            f"Give an alias table (--alias names.tsv), or take these regions out."
+        )
+    if names.report:
+        say(names.report)
+    placed = place(table, names, genome.names, genome.sizes, clip=clip)
+    if placed.clipped or placed.outside:
+        say(
+            f"{Path(bed).name}: {placed.clipped:,} regions cut at a contig's end, {placed.outside:,} "
+            "past it left out."
+        )
+    if not len(placed.contig_ids):
+        raise InputError(
+            f"{bed}: no region is left: all lie past the ends of their contigs. Is this the right genome?"
+        )
+    return placed
+
+
 def region_windows(
     bed: str | Path,
     genome: Genome,
@@ -105,32 +156,8 @@ def region_windows(
     InputError
         If a contig is unknown or a region ends past its contig; or as `seqdl.io.bed.read_bed`.
     """
-    from seqdl.io.bed import place, read_bed
-    from seqdl.io.chromosomes import reconcile
-    from seqdl.progress import say
-
-    table = read_bed(bed, "BED file of regions")
-    names = reconcile(table.chrom, genome.names, alias, what=Path(bed).name)
-    if names.unmatched:
-        first = int(np.argmax(table.chrom == names.unmatched[0]))
-        raise InputError(
-            f"{table.where(first)}: the contig {names.unmatched[0]!r} is not in the genome {genome.name} "
-            f"({few(genome.names)}); nor are {len(names.unmatched) - 1} other names of this file. "
-            f"Give an alias table (--alias names.tsv), or take these regions out."
-        )
-    if names.report:
-        say(names.report)
-    placed = place(table, names, genome.names, genome.sizes, clip=clip)
-    if placed.clipped or placed.outside:
-        say(
-            f"{Path(bed).name}: {placed.clipped:,} regions cut at a contig's end, {placed.outside:,} "
-            "past it left out."
-        )
+    placed = place_regions(bed, genome, alias, clip)
     table, ids = placed.table, placed.contig_ids
-    if not len(ids):
-        raise InputError(
-            f"{bed}: no region is left: all lie past the ends of their contigs. Is this the right genome?"
-        )
     starts = table.start + (table.end - table.start) // 2 - window // 2
     spelled = np.array(genome.names, object)[ids]
 
@@ -166,10 +193,10 @@ def sequence_windows(
         bp.
     rows : int
         Windows in a part.
-    lengths : {"error", "centre", "tile"}
-        For a sequence that is not `window` long: refuse it; take its middle; or cover it with windows
-        every `step` bases, the last one at its end. A shorter sequence is padded with N on both sides
-        under the last two.
+    lengths : {"error", "pad", "centre", "tile"}
+        For a sequence that is not `window` long: refuse it; take it whole with N after it (and refuse a
+        longer one); take its middle; or cover it with windows every `step` bases, the last one at its end.
+        A shorter sequence is padded with N on both sides under the last two.
     step : int, optional
         For "tile"; `window` if left out.
 
@@ -194,12 +221,12 @@ def sequence_windows(
         for records in iter_fasta(fasta, _RECORDS):
             for index, name in enumerate(records.names):
                 codes = records.sequence(index)
-                if lengths == "error" and len(codes) != window:
+                if len(codes) > window if lengths == "pad" else lengths == "error" and len(codes) != window:
                     raise InputError(
                         f"{fasta}: the sequence {name!r} has {len(codes):,} bases and the model's window "
                         f"is {window:,}. "
                         "--lengths centre takes the middle of each (N around short ones), --lengths "
-                        "tile covers it."
+                        "tile covers it; --lengths pad takes shorter ones whole."
                     )
                 starts = _window_starts(len(codes), window, lengths, step)
                 for at in range(0, len(starts), rows):
@@ -219,6 +246,7 @@ def sequence_windows(
 
     rule = {
         "error": f"sequences of exactly {window} bp",
+        "pad": f"whole sequences of up to {window} bp, N after shorter ones",
         "centre": f"the middle {window} bp of each sequence, N around shorter ones",
         "tile": f"{window} bp every {step} bp and at each sequence's end, N around shorter ones",
     }[lengths]
@@ -226,6 +254,8 @@ def sequence_windows(
 
 
 def _window_starts(length: int, window: int, lengths: str, step: int) -> np.ndarray:
+    if lengths == "pad":
+        return np.zeros(1, np.int64)
     if lengths != "tile" or length <= window:
         return np.array([length // 2 - window // 2], np.int64)
     starts = np.arange(0, length - window + 1, step, dtype=np.int64)

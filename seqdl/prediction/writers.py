@@ -2,8 +2,8 @@
 
 TSV (``.tsv``, ``.tsv.gz`` as bgzip): lines ``##key=value`` say what was run on what; one header line that
 begins with ``#``; then one row a window: the window's columns, then one column a target.
-HDF5 (``.h5``): data sets ``values`` (n, targets) float32, ``targets`` and ``columns/<name>``; the
-keys are attributes of the root, ``format`` "seqdl-predictions", ``version`` 1.
+HDF5 (``.h5``): data sets ``values`` float32, (n, targets) or, of coverage, (n, bins, targets), ``targets``
+and ``columns/<name>``; the keys are attributes of the root, ``format`` "seqdl-predictions", ``version`` 1.
 Parquet (``.parquet``): the same table; the keys are metadata of the schema under ``seqdl``.
 """
 
@@ -34,7 +34,7 @@ class Writer(Protocol):
     """Takes windows part by part."""
 
     def write(self, columns: dict[str, np.ndarray], values: np.ndarray) -> None:
-        """Append windows: their columns, and float32 values of shape (n, targets)."""
+        """Append windows: their columns, and float32 values of shape (n, targets) or (n, bins, targets)."""
 
     def close(self) -> None:
         """Finish the file."""
@@ -48,7 +48,7 @@ class Table(NamedTuple):
     windows : pandas.DataFrame, n rows
         Where each window lies, and its flag.
     targets : list of str
-    values : float32 array, shape (n, targets)
+    values : float32 array, shape (n, targets), or (n, bins, targets) of coverage
     about : dict
         What was run on what.
     """
@@ -80,7 +80,9 @@ def check_suffix(path: str | Path) -> str:
 
 
 @contextmanager
-def open_writer(path: str | Path, targets: list[str], about: dict) -> Iterator[Writer]:
+def open_writer(
+    path: str | Path, targets: list[str], about: dict, bins: int | None = None
+) -> Iterator[Writer]:
     """Open a prediction file that appears under its name only when it is whole.
 
     Parameters
@@ -91,6 +93,8 @@ def open_writer(path: str | Path, targets: list[str], about: dict) -> Iterator[W
         Columns of the values.
     about : dict
         What was run on what; values that JSON knows.
+    bins : int, optional
+        Values along a window, of coverage; HDF5 alone takes them.
 
     Yields
     ------
@@ -101,9 +105,14 @@ def open_writer(path: str | Path, targets: list[str], about: dict) -> Iterator[W
     InputError
         If the suffix is unknown or the folder cannot be written.
     """
-    kind = {".h5": _HDF5, ".parquet": _Parquet}.get(check_suffix(path), _Text)
+    suffix = check_suffix(path)
     with atomic_path(path) as aside:
-        writer = kind(aside, targets, about)
+        if suffix == ".h5":
+            writer: Writer = _HDF5(aside, targets, about, bins)
+        elif bins is not None:
+            raise InputError(f"Coverage is no table: write it to .h5. Received: {Path(path).name}.")
+        else:
+            writer = (_Parquet if suffix == ".parquet" else _Text)(aside, targets, about)
         try:
             yield writer
         finally:
@@ -133,7 +142,7 @@ class _Text:
 
 
 class _HDF5:
-    def __init__(self, path: Path, targets: list[str], about: dict) -> None:
+    def __init__(self, path: Path, targets: list[str], about: dict, bins: int | None) -> None:
         import h5py
 
         from seqdl.io.hdf5 import HDF5Writer
@@ -142,10 +151,10 @@ class _HDF5:
         self._file.attrs.update({"format": FORMAT, "version": VERSION, "about": json.dumps(about)})
         self._text = h5py.string_dtype()
         self._file.create_dataset("targets", data=np.array(targets, object), dtype=self._text)
-        rows = max(1, (1 << 18) // max(len(targets), 1))
+        one = (len(targets),) if bins is None else (bins, len(targets))
+        rows = max(1, (1 << 18) // max(int(np.prod(one)), 1))
         self._values = self._file.create_dataset(
-            "values", (0, len(targets)), "f4", maxshape=(None, len(targets)),
-            chunks=(rows, max(len(targets), 1)),
+            "values", (0, *one), "f4", maxshape=(None, *one), chunks=(rows, *(max(n, 1) for n in one)),
             compression="gzip", compression_opts=1, shuffle=True,
         )  # fmt: skip
         self._columns: dict = {}

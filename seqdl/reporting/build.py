@@ -6,6 +6,7 @@ import datetime
 from importlib.resources import files
 from pathlib import Path
 
+from seqdl.encoding import ALPHABET
 from seqdl.errors import InputError
 from seqdl.files import write_text
 from seqdl.version import __version__
@@ -13,6 +14,9 @@ from seqdl.version import __version__
 
 def report(run, out=None, data=None, genome=None, scores=None, top: int = 5) -> Path:
     """Write a self-contained HTML page on a run: data, training, performance, variants, filters, card.
+
+    What does not apply to a run is not on its page: calibration and variants are of labels, example tracks of
+    coverage.
 
     Nothing on the page is fetched from a network: styles, pictures and the script that sorts the tables
     are inside. A section whose input is missing says which command makes it.
@@ -49,9 +53,9 @@ def report(run, out=None, data=None, genome=None, scores=None, top: int = 5) -> 
     PosixPath('run/report.html')
     """
     from seqdl.progress import progress_bar
-    from seqdl.reporting import data_sections, insight, performance, reference
     from seqdl.reporting.inputs import gather
     from seqdl.reporting.overview import headline
+    from seqdl.reporting.reference import glossary_section
     from seqdl.training.run import Run
 
     if top < 0:
@@ -61,19 +65,36 @@ def report(run, out=None, data=None, genome=None, scores=None, top: int = 5) -> 
     if target.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"A report is an HTML page: `out` must end in .html. Received: {str(target)!r}.")
     found = gather(run, data=data, genome=genome, scores=scores, top=top)
-    builders = (
-        data_sections.dataset_section, data_sections.training_section, performance.performance_section,
-        performance.target_section, performance.calibration_section, insight.variant_section,
-        insight.filter_section, reference.card_section,
-    )  # fmt: skip
+    builders = _coverage_builders(run) if run.task == "coverage" else _binary_builders(run)
     sections = []
     with progress_bar(len(builders), "Writing the report", "sections") as bar:
         for build in builders:
             sections.append(build(found))
             bar.advance()
-    sections.append(reference.glossary_section())
+    sections.append(glossary_section(run.task))
     write_text(target, render(headline(found), sections))
     return target
+
+
+def _binary_builders(run) -> list:
+    from seqdl.reporting import data_sections, insight, performance, reference
+
+    found = [
+        data_sections.dataset_section, data_sections.training_section, performance.performance_section,
+        performance.target_section, performance.calibration_section,
+    ]  # fmt: skip
+    if run.card["alphabet"] == ALPHABET:  # a variant lies in a genome, and filters are shown as DNA
+        found += [insight.variant_section, insight.filter_section]
+    return [*found, reference.card_section]
+
+
+def _coverage_builders(run) -> list:
+    from seqdl.reporting import coverage, data_sections, insight, reference
+
+    return [
+        data_sections.dataset_section, data_sections.training_section, coverage.coverage_performance_section,
+        coverage.track_section, coverage.example_section, insight.filter_section, reference.card_section,
+    ]  # fmt: skip
 
 
 def render(headline, sections) -> str:

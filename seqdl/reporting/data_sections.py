@@ -8,9 +8,19 @@ from seqdl.data.dataset_file import SPLITS
 from seqdl.plot import curves
 from seqdl.plot.style import figure_uri
 from seqdl.reporting.blocks import Cell, Missing, Picture, Section, Table, Text, count, listing
+from seqdl.reporting.coverage import coverage_table
 from seqdl.reporting.inputs import Inputs
 from seqdl.reporting.overview import windows_of
+from seqdl.training.diagnosis import diagnose
 from seqdl.words import duration
+
+_VERDICTS = {
+    "diverged": "The training diverged.",
+    "overfitting": "The network began to learn its training windows by heart (overfitting).",
+    "underfitting": "The network has learned little (underfitting).",
+    "still improving": "It was still getting better when training stopped: it is not trained out.",
+    "good": "It neither under- nor overfits.",
+}
 
 
 def dataset_section(found: Inputs) -> Section:
@@ -30,11 +40,14 @@ def dataset_section(found: Inputs) -> Section:
     positives = None
     if found.dataset is not None:
         counts = {part: len(rows_of(found.dataset, part)) for part in SPLITS}
-        positives = _positives(found.dataset)
         if found.dataset.kind == "genome":
             blocks.append(_map(found.dataset))
-        blocks.append(_positive_picture(found, positives))
-        blocks.append(_category_table(found.dataset.targets, positives, counts))
+        if found.dataset.task == "coverage":
+            blocks.append(coverage_table(found.dataset))
+        else:
+            positives = _positives(found.dataset)
+            blocks.append(_positive_picture(found, positives))
+            blocks.append(_category_table(found.dataset.targets, positives, counts))
     total = sum(counts.values())
     kinds = {"chromosome": "by chromosome", "regions": "by region", "folds": "by the folds given",
              "groups": "by group", "random": "at random over windows"}  # fmt: skip
@@ -44,6 +57,12 @@ def dataset_section(found: Inputs) -> Section:
         parts = ", ".join(f"{counts[part]:,} for {curves.SPLIT_LABELS[part]}" for part in SPLITS)
         reading = f"{count(total, 'window')} of {found.card.get('window', 0):,} bases: {parts}"
         reading += f"; the split is {kind}." if kind else "."
+    if found.card.get("task") == "coverage":
+        reading += (
+            f" A window's target is the signal along its middle {found.card['bin']:,} bases, a value for "
+            "every "
+            f"{found.card['resolution']:,}."
+        )
     if positives is not None:
         rate = positives.sum() / max(total * positives.shape[1], 1)
         reading += (
@@ -53,7 +72,7 @@ def dataset_section(found: Inputs) -> Section:
     if found.dataset is None:
         blocks.append(Missing(
             f"{found.reasons.get('dataset', 'The dataset is not here.')} "
-            "The map of the split and the positives per target need it:",
+            "The map of the split and the make-up of the targets need it:",
             f"seqdl report --run {found.folder} --data {found.dataset_name}",
         ))  # fmt: skip
     return Section("data", "What it was trained on", reading, blocks, "Data")
@@ -136,6 +155,10 @@ def training_section(found: Inputs) -> Section:
     -------
     Section
     """
+    if (found.card.get("model") or {}).get("members"):
+        from seqdl.reporting.members import members_section
+
+        return members_section(found)
     if found.history is None:
         missing = Missing(
             "There is no history.csv in the run's folder, so there are no learning curves. "
@@ -149,7 +172,7 @@ def training_section(found: Inputs) -> Section:
     best = int(training.get("best_epoch") or 0) - 1
     if not 0 <= best < len(history):
         best = curves.best_epoch(history, monitor)
-    reading = read_history(history, monitor, best)
+    reading = read_history(history, monitor, best, training.get("base_loss"))
     values = ", ".join(
         f"{words} {history[name].iloc[best]:.4f}" for name, words in (
             ("loss", "training loss"), ("val_loss", "validation loss"), ("val_auroc", "validation AUROC"),
@@ -185,8 +208,10 @@ def _settings(training: dict) -> str:
     return ("Settings: " + ", ".join(said) + ".") if said else ""
 
 
-def read_history(history, monitor: str = "val_loss", kept: int | None = None) -> str:
-    """Say in a sentence or two whether a training under- or overfits.
+def read_history(
+    history, monitor: str = "val_loss", kept: int | None = None, base: dict[str, float] | None = None
+) -> str:
+    """Say in a few sentences which epoch was kept, and whether the training under- or overfits.
 
     Parameters
     ----------
@@ -196,51 +221,21 @@ def read_history(history, monitor: str = "val_loss", kept: int | None = None) ->
         Column by which the kept epoch was chosen; smaller is better for a loss, larger otherwise.
     kept : int, optional
         0-based row of the kept epoch; the best one by `monitor` when None.
+    base : dict, optional
+        Losses without any sequence, as the card of a run holds them.
 
     Returns
     -------
     str
+        The reading itself is `seqdl.training.diagnosis.diagnose`'s.
     """
     n = len(history)
-    if monitor not in history or "loss" not in history or n < 3:
+    if monitor not in history or not {"loss", "val_loss"} <= set(history) or n < 3:
         return f"{count(n, 'epoch')} of training: too few to tell whether the network under- or overfits."
-    loss, watched = history["loss"].to_numpy(float), history[monitor].to_numpy(float)
     name = curves.METRIC_NAMES.get(monitor.removeprefix("val_"), monitor).split(" (")[0]
-    if not np.isfinite(loss).all() or not np.isfinite(watched).all():
-        return (
-            f"The loss or the validation {name} became infinite or undefined at some epoch: "
-            "lower the learning rate."
-        )
     best = curves.best_epoch(history, monitor) if kept is None else kept
-    falling = "loss" in monitor
-    extreme = "lowest" if falling else "highest"
-    said = f"The weights of epoch {best + 1} of {n} were kept, those with the {extreme} validation {name}."
-    scale = max(abs(watched[best]), 1e-12) * (1 if falling else -1)
-    worse = (watched[-1] - watched[best]) / scale  # both in the sense of the monitor, as a share
-    gain = (watched[max(best - 2, 0)] - watched[best]) / scale
-    after = n - 1 - best
-    if best == 0:
-        return (
-            f"{said} It never got better after the first: the learning rate may be too high, or the labels "
-            "hold no signal."
-        )
-    if after >= 1 and worse > 0.02 and loss[-1] < loss[best]:
-        return (
-            f"{said} From there on the training loss still fell while the validation {name} got worse by "
-            f"{100 * worse:.0f} %: the network began to learn its training windows by heart (overfitting), "
-            "and stopping was right."
-        )
-    if after <= max(1, n // 10) and gain > 0.01:
-        return (
-            f"{said} It was still getting better, by {100 * gain:.1f} % over the last epochs: the network is "
-            "not trained out (underfitting), and more epochs would probably help."
-        )
-    if "val_loss" in history:
-        valid = history["val_loss"].to_numpy(float)
-        gap = (valid[best] - loss[best]) / max(abs(valid[best]), 1e-12)
-        if gap > 0.3:
-            return (
-                f"{said} By then the validation loss stood {100 * gap:.0f} % above the training loss: more "
-                "regularisation or more data would probably help more than more epochs."
-            )
-    return f"{said} It had levelled off by then: more epochs of the same would change little."
+    extreme = "lowest" if "loss" in monitor else "highest"
+    found = diagnose(history.to_dict("records"), monitor, base)
+    said = f"The weights of epoch {best + 1} of {n} were kept, those with the {extreme} validation {name}. "
+    said += f"{_VERDICTS[found.verdict]} {' '.join(found.reasons)}"
+    return said + (f" To try: {'; '.join(found.advice)}." if found.advice else "")

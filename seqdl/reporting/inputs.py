@@ -24,6 +24,8 @@ class Inputs:
     table: Any = None  # metrics.tsv: one row per target and model
     calibration: Any = None
     curves: Any = None  # curves.tsv: median ROC and precision-recall by category
+    scatter: Any = None  # scatter.tsv of coverage: bins by observed and predicted value
+    examples: Any = None  # examples.tsv of coverage: stretches of tracks
     history: Any = None
     dataset: Any = None
     genome: Any = None
@@ -78,8 +80,9 @@ def gather(run, *, data=None, genome=None, scores=None, top: int = 5) -> Inputs:
     if found.metrics is not None:
         # Without it the tables are leavings: of a run that a later training has replaced.
         found.table = _table(folder / "metrics.tsv")
-        found.calibration = _table(folder / "calibration.tsv")
-        found.curves = _table(folder / "curves.tsv")
+        coverage = found.metrics.get("task") == "coverage"
+        for name in ("scatter", "examples") if coverage else ("calibration", "curves"):
+            setattr(found, name, _table(folder / f"{name}.tsv"))
     found.history = _history(run)
     if genome is not None:
         found.genome = open_genome(run, genome)

@@ -171,6 +171,8 @@ def _windows(dataset) -> np.ndarray:
     indices = indices[
         np.linspace(0, len(indices) - 1, min(len(indices), 8 * FILTER_WINDOWS)).astype(np.int64)
     ]
+    if dataset.task == "coverage":
+        return indices[np.linspace(0, len(indices) - 1, min(len(indices), FILTER_WINDOWS)).astype(np.int64)]
     carries = dataset.labelled[indices]
     chosen = indices[carries] if carries.sum() >= FILTER_WINDOWS // 4 else indices
     return chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), FILTER_WINDOWS)).astype(np.int64)]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-
+from seqdl.encoding import RNA
 from seqdl.models.registry import list_models
-from seqdl.plot.style import MODEL_LABELS
 from seqdl.reporting.blocks import Headline, Tile, count, listing, number
+from seqdl.reporting.coverage import coverage_tiles, judge_coverage
 from seqdl.reporting.inputs import Inputs
+from seqdl.reporting.scores import interval_words, known, label_of, test_place
 
 
 def headline(found: Inputs) -> Headline:
@@ -31,19 +31,22 @@ def headline(found: Inputs) -> Headline:
     categories = _categories(targets)
     one = targets[0].get("name", "one target") if len(targets) == 1 else ""
     parameters = f" of {int(model['parameters']):,} weights" if model.get("parameters") else ""
+    kind = f"A {name} network{f' ({preset} preset)' if preset else ''}"
+    if model.get("members"):
+        kind = f"An ensemble of {model.get('of') or len(model['members'])}"
     sentences = [
-        f"A {name} network{f' ({preset} preset)' if preset else ''}{parameters} reads "
-        f"{card.get('window', 0):,} bases of DNA and predicts, for each of "
-        f"{count(len(targets), 'target')} ({one or listing(categories)}), the probability that the middle "
-        f"{card.get('bin') or card.get('window', 0):,} bases carry it."
+        f"{kind}{parameters} reads "
+        f"{card.get('window', 0):,} bases of {_molecule(card)} and predicts, for each of "
+        f"{count(len(targets), 'target')} ({one or listing(categories)}), {_prediction(card)}."
     ]
     verdict, tiles = "unknown", []
     if metrics is None:
         sentences.append("It has not been evaluated yet, so this page cannot say how well it does.")
     else:
-        verdict, said = judge(found)
+        coverage = metrics.get("task") == "coverage"
+        verdict, said = judge_coverage(found) if coverage else judge(found)
         sentences += said
-        tiles += _score_tiles(metrics)
+        tiles += coverage_tiles(metrics) if coverage else _score_tiles(metrics)
     tiles += _size_tiles(card)
     subtitle = " · ".join(
         str(part)
@@ -57,18 +60,27 @@ def headline(found: Inputs) -> Headline:
     return Headline(title, subtitle, sentences, verdict, tiles, caveats(found))
 
 
+def _molecule(card: dict) -> str:
+    rna = card.get("alphabet") == RNA
+    return ("RNA with its secondary structure" if card.get("structured") else "RNA") if rna else "DNA"
+
+
+def _prediction(card: dict) -> str:
+    bin = card.get("bin") or card.get("window", 0)
+    if card.get("task") == "coverage":
+        n, resolution = bin // card["resolution"], card["resolution"]
+        return f"its signal along the middle {bin:,} bases: {n:,} values, one for every {resolution:,} bases"
+    if bin == card.get("window", 0):
+        return "the probability that the sequence carries it"
+    return f"the probability that the middle {bin:,} bases carry it"
+
+
 def models_of(metrics: dict) -> tuple[dict | None, list[dict]]:
     """Split the metrics into the network's and the baselines', best baseline (by AUPRC) first."""
     models = metrics.get("models") or []
     network = next((item for item in models if item.get("name") == "network"), None)
     others = [item for item in models if item is not network]
-    return network, sorted(others, key=lambda item: -_known(item.get("median_auprc")))
-
-
-def label_of(model: dict | str) -> str:
-    """Return a model's name for a reader."""
-    name = model["name"] if isinstance(model, dict) else model
-    return MODEL_LABELS.get(name, str(model.get("label") or name) if isinstance(model, dict) else name)
+    return network, sorted(others, key=lambda item: -known(item.get("median_auprc")))
 
 
 def judge(found: Inputs) -> tuple[str, list[str]]:
@@ -85,13 +97,13 @@ def judge(found: Inputs) -> tuple[str, list[str]]:
     network, others = models_of(metrics)
     if network is None:
         return "unknown", ["The metrics hold no row for the network."]
-    where = _test_place(found)
+    where = test_place(found)
     scored = metrics.get("targets_scored", 0)
     middle = "Its AUROC is" if scored == 1 else f"The median AUROC over {count(scored, 'target')} is"
     first = (
-        f"{middle} {number(network.get('median_auroc'))}{_interval(network.get('median_auroc_ci'))} and "
+        f"{middle} {number(network.get('median_auroc'))}{interval_words(network.get('median_auroc_ci'))} and "
         f"{'its' if scored == 1 else 'the median'} AUPRC {number(network.get('median_auprc'))}"
-        f"{_interval(network.get('median_auprc_ci'))}, on "
+        f"{interval_words(network.get('median_auprc_ci'))}, on "
         f"{count(metrics.get('n_windows', 0), 'test window')} {where}."
     )
     if not others:
@@ -103,7 +115,7 @@ def judge(found: Inputs) -> tuple[str, list[str]]:
         f"and {number(best.get('median_auprc'))}"
     )
     paired = _comparison(metrics, best["name"])
-    gain = _known(network.get("median_auprc")) - _known(best.get("median_auprc"))
+    gain = known(network.get("median_auprc")) - known(best.get("median_auprc"))
     low, high = paired.get("median_difference_ci") or (gain, gain)
     verdict = "good" if low > 0 else "bad" if high < 0 else "even"
     if paired.get("of", 0) > 1:
@@ -152,6 +164,12 @@ def caveats(found: Inputs) -> list[str]:
         said.append(
             f"{count(len(few), 'target has', 'targets have')} fewer than {metrics.get('min_positives', 10)} "
             f"positive test windows {stay} out of the medians: {listing(few, 5)}."
+        )
+    silent = metrics.get("targets_unscored") or []
+    if silent:
+        have = count(len(silent), "track has", "tracks have")
+        said.append(
+            f"{have} no known value that varies in the test split, and no score: {listing(silent, 5)}."
         )
     said += [str(note) for note in metrics.get("notes") or []]
     if found.metrics and found.metrics.get("split") not in (None, "test"):
@@ -210,21 +228,3 @@ def _categories(targets: list[dict]) -> list[str]:
     if len(ordered) == 1:
         return [f"category {ordered[0][0]}"]
     return [f"{n:,} {label}" for label, n in ordered]
-
-
-def _test_place(found: Inputs) -> str:
-    split = found.card.get("split") or {}
-    contigs = (split.get("test") or {}).get("contigs") or []
-    if contigs and not split.get("random"):
-        return f"of {listing(contigs, 4)}, which it never saw"
-    return "chosen at random" if split.get("random") else "kept apart from training"
-
-
-def _interval(ci) -> str:
-    if not ci or len(ci) != 2 or any(value is None or value != value for value in ci):
-        return ""
-    return f" (95 % interval {ci[0]:.3f}–{ci[1]:.3f})"
-
-
-def _known(value) -> float:
-    return -np.inf if value is None or value != value else float(value)

@@ -6,9 +6,10 @@ import numpy as np
 
 from seqdl.evaluation.outputs import shown_categories
 from seqdl.plot.style import figure_uri
-from seqdl.reporting.blocks import Cell, Missing, Picture, Section, Table, count, listing, number, signed
+from seqdl.reporting.blocks import Cell, Picture, Section, Table, count, listing, number, signed
 from seqdl.reporting.inputs import Inputs
-from seqdl.reporting.overview import label_of, models_of
+from seqdl.reporting.overview import models_of
+from seqdl.reporting.scores import label_of, not_evaluated, score_cell
 
 
 def performance_section(found: Inputs) -> Section:
@@ -57,15 +58,6 @@ def _curve_picture(found: Inputs) -> list:
     return [Picture(figure_uri(plot_category_curves(found.curves)), alt, caption, wide=True)]
 
 
-def not_evaluated(found: Inputs) -> Missing:
-    """Name the command that makes the metrics."""
-    return Missing(
-        "The run has not been evaluated: there is no metrics.json in its folder. This makes it, baselines "
-        "included:",
-        f"seqdl evaluate --run {found.folder} --data {found.dataset_name}",
-    )
-
-
 def _category_table(metrics: dict) -> Table:
     """One row a category; the network with interval and picture, each baseline's value beside it."""
     network, others = models_of(metrics)
@@ -99,18 +91,7 @@ def _category_table(metrics: dict) -> Table:
 
 def _score_cell(source: dict, key: str, baseline: float | None) -> Cell:
     low, high = source.get(f"{key}_ci") or (None, None)
-    return _scored(source.get(key), low, high, baseline, 0.5 if "auroc" in key else 0.0)
-
-
-def _scored(value, low, high, baseline, floor: float) -> Cell:
-    value, low, high, baseline = (
-        np.nan if item is None else float(item) for item in (value, low, high, baseline)
-    )
-    note = f"{low:.3f}–{high:.3f}" if low == low and high == high else ""
-    scale = [float(np.clip((item - floor) / (1 - floor), 0, 1)) for item in (low, value, high, baseline)]
-    return Cell(
-        number(value), value if value == value else -1.0, tuple(scale) if value == value else None, note
-    )
+    return score_cell(source.get(key), low, high, baseline, 0.5 if "auroc" in key else 0.0)
 
 
 def target_section(found: Inputs) -> Section:
@@ -140,8 +121,8 @@ def target_section(found: Inputs) -> Section:
         rows.append([
             Cell(str(target)), Cell(_word(row.get("cell"))), Cell(_word(row.get("category"))),
             Cell(f"{int(row['positives']):,}", int(row["positives"])),
-            _scored(row["auroc"], row.get("auroc_lo"), row.get("auroc_hi"), base["auroc"], 0.5),
-            _scored(row["auprc"], row.get("auprc_lo"), row.get("auprc_hi"), base["auprc"], 0.0),
+            score_cell(row["auroc"], row.get("auroc_lo"), row.get("auroc_hi"), base["auroc"], 0.5),
+            score_cell(row["auprc"], row.get("auprc_lo"), row.get("auprc_hi"), base["auprc"], 0.0),
             Cell(number(row.get("base_rate"), 4), row.get("base_rate")),
             Cell(signed(gain), gain if gain == gain else -9.0),
         ])  # fmt: skip

@@ -53,6 +53,26 @@ GLOSSARY = [
 ]
 
 
+_OF_LABELS = {
+    "positive", "window", "loss", "logit", "AUROC", "AUPRC", "precision, recall", "calibration",
+    "expected calibration error", "ref, alt", "gradient × input",
+}  # fmt: skip
+OF_COVERAGE = [
+    ("window", "the stretch of DNA that the network reads at once; the prediction is for its middle"),
+    ("track, coverage", "signal along the genome, such as the reads that begin in each bin"),
+    ("bin", "a few bases whose signal is one value; what the network predicts is a row of them"),
+    ("loss", "what training makes small: how surprised the network is by the counts"),
+    ("Pearson's r", "correlation: 1 is a perfect straight line, 0 none"),
+    ("r in windows", "the same inside each window, averaged: whether shapes are right, whatever the level"),
+    (
+        "Poisson deviance",
+        "how far counts are from what was predicted, big ones allowed to vary more than small",
+    ),
+    ("deviance explained", "1 minus the deviance over that of the track's mean: 1 is perfect, 0 the mean"),
+    ("Jensen-Shannon distance", "how far two profiles are apart that each sum to 1: 0 equal, 1 no overlap"),
+]
+
+
 def card_section(found: Inputs) -> Section:
     """Show the run's card, foldable, and the versions of the software that made it.
 
@@ -70,11 +90,9 @@ def card_section(found: Inputs) -> Section:
     facts = [
         ("network", found.run.label),
         ("reads", f"{window:,} bases ({card.get('alphabet', 'ACGT')}; N is {card.get('n_policy', 'zeros')})"),
-        (
-            "predicts",
-            f"{len(card.get('targets') or []):,} targets, for the middle {card.get('bin') or window:,} bases",
-        ),
-        ("variant's place", f"first base at index {card.get('anchor')} of the window (0-based)"),
+        ("predicts", _predicts(card)),
+        ("variant's place", f"first base at index {card.get('anchor')} of the window (0-based)"
+         if card.get("task") != "coverage" else ""),
         ("strands", "averaged" if card.get("strand_average") else "forward only"),
         (
             "genome",
@@ -101,6 +119,23 @@ def card_section(found: Inputs) -> Section:
     )
 
 
-def glossary_section() -> Section:
-    """Explain the page's words in one line each."""
-    return Section("glossary", "Words on this page", "", [Terms(GLOSSARY)], "Words")
+def _predicts(card: dict) -> str:
+    n, bin = len(card.get("targets") or []), card.get("bin") or card.get("window", 0)
+    if card.get("task") == "coverage":
+        resolution = card["resolution"]
+        return f"{n:,} tracks: {bin // resolution:,} values of {resolution:,} bases, the middle {bin:,}"
+    return f"{n:,} targets, for the middle {bin:,} bases"
+
+
+def glossary_section(task: str = "binary") -> Section:
+    """Explain the page's words in one line each.
+
+    Parameters
+    ----------
+    task : {"binary", "coverage"}
+        Of the run: the words of the other task are left out.
+    """
+    words = [item for item in GLOSSARY if task == "binary" or item[0] not in _OF_LABELS]
+    if task == "coverage":
+        words += OF_COVERAGE
+    return Section("glossary", "Words on this page", "", [Terms(words)], "Words")

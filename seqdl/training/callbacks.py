@@ -1,4 +1,4 @@
-"""What happens at the end of an epoch: validate, remember the best, write down, tell the person."""
+"""What happens at the end of an epoch: remember the best, write down, tell the person."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from seqdl.data.pipeline import BatchSource
 from seqdl.errors import InputError
-from seqdl.evaluation.logistic import log_loss
-from seqdl.evaluation.metrics import rank_metrics
 from seqdl.files import write_text
 from seqdl.progress import progress_bar, say
 from seqdl.training.checkpoint import save_state
 from seqdl.training.config import TrainingConfig
 from seqdl.words import duration
 
-# Targets with fewer positives in the validation split say little and swing much.
-MIN_POSITIVES = 10
+_MEASURED = (("val_auroc", "AUROC"), ("val_auprc", "AUPRC"), ("val_pearson", "Pearson's r"))
 
 
 class SeedByEpoch(keras.callbacks.Callback):
@@ -39,42 +35,6 @@ class SeedByEpoch(keras.callbacks.Callback):
                 words = np.random.SeedSequence((self.seed, epoch, number)).generate_state(2)
                 state = generator.state
                 state.assign(words.astype(keras.backend.standardize_dtype(state.dtype)))
-
-
-class Validate(keras.callbacks.Callback):
-    """Add val_loss, val_auroc and val_auprc (medians over targets with enough positives) to the logs.
-
-    Parameters
-    ----------
-    source : BatchSource
-        The validation split, in order.
-    network : keras.Model
-        Codes to logits.
-    """
-
-    def __init__(self, source: BatchSource, network: keras.Model) -> None:
-        super().__init__()
-        self.source, self.network = source, network
-
-    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Predict the validation split and measure."""
-        logits, labels = [], []
-        for codes, y in self.source.epoch(0):
-            # A last, shorter batch is filled up: another shape would trace the graph again.
-            full = np.pad(codes, ((0, self.source.batch_size - len(codes)), (0, 0)), constant_values=4)
-            logits.append(np.asarray(self.network.predict_on_batch(full))[: len(codes)])
-            labels.append(y)
-        logits, labels = np.concatenate(logits).astype(np.float32), np.concatenate(labels)
-        if not np.isfinite(logits).all():
-            logs["val_loss"] = logs["val_auroc"] = logs["val_auprc"] = np.nan  # `KeepBest` ends the training
-            return
-        logs["val_loss"] = log_loss(labels, logits)
-        positives = labels.sum(axis=0)
-        enough = positives >= min(MIN_POSITIVES, max(int(positives.max()), 1))
-        metrics = rank_metrics(labels[:, enough], logits[:, enough])
-        # No target has both classes: there is nothing to rank, and the loss alone judges the epochs.
-        known = [m[np.isfinite(m)] for m in metrics]
-        logs["val_auroc"], logs["val_auprc"] = (float(np.median(m)) if len(m) else np.nan for m in known)
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -126,6 +86,8 @@ class WriteDown(keras.callbacks.Callback):
     keep : KeepBest
     rows : list of dict
         History so far.
+    record : dict
+        Further entries of the card's record of the training.
     """
 
     def __init__(
@@ -137,10 +99,12 @@ class WriteDown(keras.callbacks.Callback):
         dataset: str,
         keep: KeepBest,
         rows: list,
+        record: dict,
     ) -> None:
         super().__init__()
         self.folder, self.checkpoint, self.history = folder, checkpoint, history
         self.config, self.dataset, self.keep, self.rows = config, dataset, keep, rows
+        self.record = record
         self._began = 0.0
 
     def on_epoch_begin(self, epoch: int, logs=None) -> None:
@@ -168,6 +132,7 @@ class WriteDown(keras.callbacks.Callback):
             "epoch": epoch + 1, "stopped": bool(self.model.stop_training), "config": self.config.to_dict(),
             "dataset_sha256": self.dataset, "best_epoch": self.keep.best_epoch,
             "best_value": self.keep.best_value, "history": self.rows,
+            "record": self.record,
         }  # fmt: skip
         save_state(self.folder / self.checkpoint, self.model, self.keep.weights, state)
 
@@ -207,8 +172,8 @@ class Tell(keras.callbacks.Callback):
         left = (self.epochs - epoch - 1) * self._spent[-1]
         best = "  best so far" if self.keep.best_epoch == epoch else ""
         ending = f"; at most {duration(left)} more" if epoch + 1 < self.epochs else ""
+        measured = ", ".join(f"{words} {logs[name]:.3f}" for name, words in _MEASURED if name in logs)
         say(
             f"Epoch {epoch + 1}/{self.epochs}: loss {logs['loss']:.4f}, validation loss "
-            f"{logs['val_loss']:.4f}, AUROC {logs['val_auroc']:.3f}, AUPRC {logs['val_auprc']:.3f} "
-            f"({duration(self._spent[-1])}{ending}){best}"
+            f"{logs['val_loss']:.4f}, {measured} ({duration(self._spent[-1])}{ending}){best}"
         )

@@ -6,20 +6,14 @@ that travels alone still knows its alphabet, window, targets and genome.
 
 from __future__ import annotations
 
-import datetime
 import json
-import platform
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from seqdl.data.dataset import Dataset
-from seqdl.data.dataset_file import SPLITS, TARGET_COLUMNS
-from seqdl.encoding import ALPHABET, RNA
+from seqdl.data.dataset_file import TARGET_COLUMNS
 from seqdl.errors import InputError
 from seqdl.files import require_file, write_text
-from seqdl.training.card import FORMAT, VERSION, check_card, check_same
-from seqdl.version import __version__
+from seqdl.training.card import check_card, check_same
 from seqdl.words import few, suggest
 
 MODEL, CARD, CONFIG, HISTORY, METRICS = (
@@ -30,89 +24,7 @@ MODEL, CARD, CONFIG, HISTORY, METRICS = (
     "metrics.json",
 )
 CHECKPOINT = "checkpoint.h5"
-# What a network's last layer holds.
-OUTPUTS = {
-    "binary": {"kind": "probability", "layer": "probabilities", "logit_layer": "logits"},
-    "coverage": {"kind": "coverage", "layer": "coverage"},
-}
-_PACKAGES = ("tensorflow", "keras", "jax", "torch", "numpy", "h5py", "pyfaidx", "pybedtools")
-
-
-def packages() -> dict[str, str]:
-    """Return the versions of Python and of the packages that a result depends on."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def make_card(data: Dataset, model: dict, training: dict, strand_average: bool, metrics: dict) -> dict:
-    """Describe a trained model: everything that must hold for its numbers to mean something.
-
-    Parameters
-    ----------
-    data : Dataset
-        What it was trained on.
-    model : dict
-        name, preset, parameters, overrides.
-    training : dict
-        The resolved configuration and how the training went.
-    strand_average : bool
-        Whether predictions are averaged over both strands.
-    metrics : dict
-        What the best epoch reached on the validation windows; `evaluate` adds the test windows'.
-
-    Returns
-    -------
-    card : dict
-        JSON-ready.
-    """
-    table = data.targets
-    split = {"kind": data.split_kind, "random": data.random_split}
-    for number, name in enumerate(SPLITS):
-        rows = data.split == number
-        chroms = sorted(set(data.chroms[rows]) - {""}) if data.kind == "genome" else []
-        split[name] = {"windows": int(rows.sum()), "contigs": chroms}
-    contigs, pairs = data.contigs, data.strand_pairs.tolist()
-    return {
-        "format": FORMAT,
-        "version": VERSION,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "seqdl": __version__,
-        "packages": packages(),
-        "model": model,
-        "task": data.task,
-        "alphabet": RNA if data.alphabet == "rna" else ALPHABET,
-        "structured": data.structured,
-        "n_policy": "zeros",
-        "window": data.window,
-        "bin": data.bin,
-        "anchor": data.window // 2,
-        "resolution": data.resolution,
-        "input_shape": [data.window, data.channels],
-        "output": OUTPUTS[data.task],
-        "strand_pairs": pairs if pairs != list(range(len(pairs))) else None,
-        "targets": [{c: row[c] for c in TARGET_COLUMNS} for row in table.to_dict("records")],
-        "genome": {
-            "name": data.genome_name,
-            "checksum": data.genome_checksum,
-            "contigs": {
-                n: {"length": int(length), "md5": m}
-                for n, length, m in zip(contigs.names, contigs.lengths, contigs.md5, strict=True)
-            },
-        },
-        "split": split,
-        "strand_average": strand_average,
-        "dataset": {
-            "path": str(data.path.resolve()), "sha256": data.sha256, "windows": data.n,
-            "genome_path": data.genome_path,
-        },
-        "training": training,
-        "metrics": metrics,
-    }  # fmt: skip
+MEMBER_HISTORIES = "members.csv"  # of an ensemble: its members' histories in one table
 
 
 def read_history(path: str | Path) -> list[dict[str, float]]:
@@ -149,7 +61,7 @@ class Run:
     path : Path
         The run's folder (or the model file, when only that was given).
     card : dict
-        See `make_card`.
+        See `seqdl.training.make_card`.
     """
 
     def __init__(self, path: Path, card: dict, model_file: Path) -> None:
@@ -207,6 +119,8 @@ class Run:
     def label(self) -> str:
         """What the network is called: its model and preset."""
         model = self.card["model"]
+        if model.get("members"):
+            return f"{model['name']} of {model['of']}"
         return " ".join(str(model[key]) for key in ("name", "preset") if model.get(key))
 
     @property
@@ -352,6 +266,16 @@ class Run:
         """Return the training history, one dict an epoch; empty if there is none."""
         file = self.folder / HISTORY
         return read_history(file) if file.exists() else []
+
+    def member_histories(self) -> list[list[dict[str, float]]]:
+        """Return the histories of an ensemble's members, in order; empty for a single network."""
+        file = self.folder / MEMBER_HISTORIES
+        if not file.exists() or not self.card["model"].get("members"):
+            return []
+        found: dict[int, list[dict[str, float]]] = {}
+        for row in read_history(file):
+            found.setdefault(int(row.pop("member", 0)), []).append(row)
+        return [found[number] for number in sorted(found)]
 
     def metrics(self) -> dict | None:
         """Return what `evaluate` found, or None before it was run."""

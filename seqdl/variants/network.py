@@ -91,20 +91,24 @@ def open_network(
             label=type(run).__name__,
         )
     from seqdl.prediction.predictor import Predictor
+    from seqdl.prediction.tasks import require_bases, require_dna, require_labels
     from seqdl.training.run import Run
 
     run = Run.open(run)
+    for require in (require_labels, require_bases, require_dna):
+        require(run, "Scoring variants")
     found = run.check_genome(genome, allow_mismatch=allow_genome_mismatch)
     if genome.checksum != run.card["genome"]["checksum"]:
         say(found)
+    predictor = Predictor(run, batch_size, strand_average, precision)
     return Network(
-        logits=Predictor(run, batch_size, strand_average, precision).logits,
+        logits=predictor.logits,
         window=int(run.window),
         anchor=int(run.anchor),
         batch_size=batch_size,
         target_names=tuple(map(str, run.target_names)),
         target_labels=_labels(run.card["targets"]),
-        strand_average=bool(run.strand_average if strand_average is None else strand_average),
+        strand_average=predictor.strand_average,
         random_split=run.random_split,
         label=run.label,
     )

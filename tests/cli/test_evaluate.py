@@ -17,8 +17,11 @@ def trained(tmp_path_factory):
 def test_prints_a_table_and_what_it_means(trained, capsys):
     run, data = trained
     code = main(
-        ["evaluate", "--run", run, "--data", data, "--bootstrap", "20", "--block", "4", "--kmer-length", "4"]
-    )
+        [
+            "evaluate", "--run", run, "--data", data, "--bootstrap", "20", "--block", "4", "--kmer-length", "4",
+            "--baselines", "gc_length", "kmer",
+        ]
+    )  # fmt: skip
     out = capsys.readouterr().out
     assert code == 0
     assert "200 test windows, 2 of 2 targets" in out

@@ -9,13 +9,8 @@ from sklearn.preprocessing import StandardScaler
 
 from seqdl.encoding import decode, encode, reverse_complement
 from seqdl.errors import InputError
-from seqdl.evaluation.baselines import (
-    fit_baseline,
-    gc_length_features,
-    kmer_counts,
-    kmer_groups,
-    training_windows,
-)
+from seqdl.evaluation.baselines import fit_baseline, training_windows
+from seqdl.evaluation.kmers import gc_length_features, kmer_counts, kmer_groups
 from seqdl.evaluation.logistic import fit_logistic, log_loss
 from tests.toy import toy_dataset
 

@@ -17,7 +17,7 @@ from seqdl.evaluation.summary import Scored, compare, group_targets, score_model
 from seqdl.training.run import Run
 from tests.toy import toy_run
 
-OPTIONS = {"bootstrap": 40, "block": 4, "kmer_length": 5}
+OPTIONS = {"bootstrap": 40, "block": 4, "kmer_length": 5, "baselines": ("gc_length", "kmer")}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def result(trained):
 def test_numbers_are_scikit_learns_on_the_predictions_written(trained, result):
     run, data = trained
     models, labels, targets = read_predictions(run.path / "predictions.h5")
-    assert list(models) == ["gc_length", "kmer", "network"] and targets == run.target_names
+    assert list(models) == ["gc_length", "gkm", "kmer", "network"] and targets == run.target_names
     dataset = Dataset.open(data)
     np.testing.assert_array_equal(labels, dataset.labels(dataset.indices("test")))
     for row in result.targets.itertuples():
@@ -68,9 +68,10 @@ def test_files_hold_what_is_returned(trained, result):
 
 def test_metrics_hold_the_contract(result):
     metrics = result.metrics
-    assert (metrics["format"], metrics["version"], metrics["split"]) == ("seqdl-metrics", 1, "test")
+    assert (metrics["format"], metrics["version"], metrics["split"]) == ("seqdl-metrics", 2, "test")
+    assert metrics["task"] == "binary"
     assert metrics["n_windows"] == 200 and metrics["targets_scored"] == 2 and metrics["random_split"] is False
-    assert [model["name"] for model in metrics["models"]] == ["network", "gc_length", "kmer"]
+    assert [model["name"] for model in metrics["models"]] == ["network", "gc_length", "kmer", "gkm"]
     for model in metrics["models"]:
         low, high = model["median_auprc_ci"]
         assert low <= model["median_auprc"] <= high
@@ -124,7 +125,7 @@ def test_targets_that_cannot_be_scored_are_listed_and_kept(trained, tmp_path):
     labels[dataset.indices("test")[3:], 1] = 0
     with h5py.File(path, "a") as f:
         f["labels"][:] = np.packbits(labels, axis=1)
-    found = evaluate(run, path, out=tmp_path, baselines=(), **OPTIONS)
+    found = evaluate(run, path, out=tmp_path, **{**OPTIONS, "baselines": ()})
     assert found.metrics["targets_without_positives"] == ["alpha"]
     assert found.metrics["targets_below_min_positives"] == ["beta"]
     assert found.metrics["targets_scored"] == 0 and found.metrics["models"][0]["median_auprc"] is None

@@ -22,12 +22,12 @@ def history(loss, valid):
 @pytest.mark.parametrize(
     ("loss", "valid", "word"),
     [
-        (0.5 * 0.8**EPOCHS, 0.2 + 0.01 * np.abs(EPOCHS - 5), "overfitting"),
-        (0.9 - 0.05 * EPOCHS, 0.9 - 0.05 * EPOCHS, "underfitting"),
-        (0.2 + 0.5**EPOCHS, 0.2 + 0.5**EPOCHS, "levelled off"),
-        (0.05 + 0.5**EPOCHS, 0.2 + 0.5**EPOCHS, "above the training loss"),
-        (0.5 - 0.01 * EPOCHS, 0.2 + 0.01 * EPOCHS, "never got better"),
-        (np.where(EPOCHS > 4, np.nan, 0.5), 0.5 + 0 * EPOCHS, "infinite or undefined"),
+        (0.5 * 0.8**EPOCHS, 0.2 + 0.01 * np.abs(EPOCHS - 5), "overfitting). After epoch 5"),
+        (0.9 - 0.05 * EPOCHS, 0.9 - 0.05 * EPOCHS, "still getting better"),
+        (0.2 + 0.5**EPOCHS, 0.2 + 0.5**EPOCHS, "neither under- nor overfits"),
+        (0.05 + 0.5**EPOCHS, 0.2 + 0.5**EPOCHS, "beneath the validation loss"),
+        (0.5 - 0.01 * EPOCHS, 0.2 + 0.01 * EPOCHS, "epoch 1 of 12 were kept"),
+        (np.where(EPOCHS > 4, np.nan, 0.5), 0.5 + 0 * EPOCHS, "diverged"),
     ],
 )
 def test_learning_curves_are_read(loss, valid, word, monitor):
