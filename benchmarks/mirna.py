@@ -59,7 +59,8 @@ def write_fasta(path: Path, headers, sequences) -> Path:
     from seqdl.files import write_text
 
     text = "".join(
-        f">{header}\n{decode(codes).replace('T', 'U')}\n" for header, codes in zip(headers, sequences, strict=True)
+        f">{header}\n{decode(codes).replace('T', 'U')}\n"
+        for header, codes in zip(headers, sequences, strict=True)
     )
     write_text(path, text)
     return path
@@ -137,7 +138,8 @@ def table(out: Path) -> str:
             card = json.loads((run / "card.json").read_text())
             training = card["training"]
             about = (
-                f"{card['model']['parameters']:,}; best epoch {training['best_epoch']}, {training['seconds']:.0f} s"
+                f"{card['model']['parameters']:,}; best epoch {training['best_epoch']}, "
+                f"{training['seconds']:.0f} s"
             )
             networks.append(row(metrics["models"][0], name, about))
             for model in metrics["models"][1:]:
@@ -145,14 +147,18 @@ def table(out: Path) -> str:
                 label = {"length_gc": "length and GC", "rna_kmer": "k-mers (1 to 4)"}.get(
                     model["name"], f"stems{' with structure and energy' if with_energy else ''}, k-mers"
                 )
-                controls.append(row(model, f"control: {label}, boosted", f"{model['details']['trees'][0]} trees"))
+                controls.append(
+                    row(model, f"control: {label}, boosted", f"{model['details']['trees'][0]} trees")
+                )
         lines += controls + networks
     return "\n".join(lines)
 
 
 def main() -> None:
     """Build, train what is not there yet, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for datasets and runs")
     parser.add_argument("--only", nargs="*", help="train only these presets")
     parser.add_argument("--kinds", nargs="*", default=list(KINDS), help="negatives: shuffled, genomic")

@@ -114,7 +114,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     source.add_argument(
         "--max-length", type=int, metavar="BASES",
-        help="with --fasta: the window; shorter sequences do not fill it (default for RNA: the longest one's)",
+        help="with --fasta: the window; shorter sequences do not fill it (default for RNA: the longest)",
     )  # fmt: skip
     source.add_argument(
         "--min-length", type=int, default=1, metavar="BASES", help="with --fasta: leave out shorter sequences"
@@ -167,8 +167,8 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     cut.add_argument(
         "-n", "--negatives", default="none", metavar="KIND",
         help="with labelled windows: add bins without peaks (background), such bins matched in GC (gc), or "
-        "shuffled positives (shuffle); with --fasta: shuffle, genome (windows of --genome that match and fold), "
-        "or a FASTA file",
+        "shuffled positives (shuffle); with --fasta: shuffle, genome (windows of --genome that match and "
+        "fold), or a FASTA file",
     )  # fmt: skip
     cut.add_argument(
         "--negative-ratio",

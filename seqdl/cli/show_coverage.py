@@ -76,7 +76,8 @@ def _comparison(entry: dict, label: str) -> str:
     where = f"on {better} of {of} tracks" if of > 1 else "on the one track"
     text = f"The network beats {label} {where} by Pearson"
     if 2 * better <= of:
-        text = f"The network does not beat {label} on most tracks by Pearson (only {better} of {of})"
+        most = f"on most tracks by Pearson (only {better} of {of})" if of > 1 else f"{where} by Pearson"
+        text = f"The network does not beat {label} {most}"
     details = [f"median {entry['median_difference']:+.3f}"]
     if entry["median_difference_ci"]:
         low, high = entry["median_difference_ci"]

@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         group,
         "model",
         str,
-        "network (see `seqdl models list`); auto: deepsea for labels, basenji for coverage",
+        "network (see `seqdl models list`); auto: deepsea, basenji for coverage, rnn for RNA",
     )
     _choice(group, "preset", str, "size of it; auto: small")
     group.add_argument(

@@ -72,7 +72,9 @@ too_long, rna, structure, cluster
     if rna is None:
         rna = sets.uses_uracil(fasta)
         if rna:
-            notes.append("alphabet: RNA (the positives are written with U): one strand, no reverse complement")
+            notes.append(
+                "alphabet: RNA (the positives are written with U): one strand, no reverse complement"
+            )
     elif structure != "none" and not rna:
         raise InputError("A secondary structure is an RNA's: leave out --no-rna, or --structure.")
     rna = rna or structure != "none"
@@ -141,17 +143,20 @@ def _check(
     if (negatives_fasta is None) == (negatives == "none"):
         raise InputError(
             "Sequences need negatives: a FASTA of them (--negatives neg.fa), shuffled positives "
-            "(--negatives shuffle), or windows of a genome that fold (--negatives genome --genome g.fa), one of "
-            "the two or three."
+            "(--negatives shuffle), or windows of a genome that fold (--negatives genome --genome g.fa): "
+            "one of the two or three."
         )
     if negatives not in KINDS:
         raise InputError(
-            f"Negatives {negatives!r} are drawn from a genome with peaks; sequences can be shuffled (shuffle), "
-            "or matched by windows of a genome that fold (genome)."
+            f"Negatives {negatives!r} are drawn from a genome with peaks; sequences can be shuffled "
+            "(shuffle), or matched by windows of a genome that fold (genome)."
         )
     if (genome is None) == (negatives == "genome"):
         raise InputError("A genome goes with sequences only, and always, for `negatives` 'genome'.")
-    for name, value, known in (("structure", structure, sets.STRUCTURES), ("too_long", too_long, sets.TOO_LONG)):
+    for name, value, known in (
+        ("structure", structure, sets.STRUCTURES),
+        ("too_long", too_long, sets.TOO_LONG),
+    ):
         if value not in known:
             raise InputError(f"`{name}` is one of {', '.join(known)}. Received: {value!r}.")
     for name, value in (("max_length", max_length), ("min_length", min_length)):
@@ -166,8 +171,8 @@ def _check(
         )
     if structure == "given" and negatives_fasta is None:
         raise InputError(
-            "Negatives that are made here have no structure to be given: fold all (--structure fold), or give "
-            "the negatives with theirs (--negatives neg.db)."
+            "Negatives that are made here have no structure to be given: fold all (--structure fold), or "
+            "give the negatives with theirs (--negatives neg.db)."
         )
     if structure == "fold":
         from seqdl.data.fold import require_viennarna
@@ -223,8 +228,8 @@ def _split(
         groups = cluster_sequences(found.codes[: bounds[-1]], bounds, cluster, tied=groups)
         sizes = np.bincount(groups)
         notes.append(
-            f"cluster: {len(own):,} sequences in {len(sizes):,} groups, none {cluster:g} or more identical to "
-            f"one of another group; the largest holds {sizes.max():,}"
+            f"cluster: {len(own):,} sequences in {len(sizes):,} groups, none {cluster:g} or more identical "
+            f"to one of another group; the largest holds {sizes.max():,}"
         )
     alone = groups < 0
     groups[alone] = groups.max(initial=-1) + 1 + np.arange(int(alone.sum()))
@@ -259,7 +264,7 @@ def _header_groups(headers: list[str], labels: np.ndarray, pattern: str) -> tupl
 
 
 def _by_strata(groups: np.ndarray, labels: np.ndarray, shares, seed: int) -> Split:
-    """Split groups with a positive, and groups of negatives alone, each by the shares: all parts hold both."""
+    """Split groups with a positive, and groups of negatives, each by the shares: all parts hold both."""
     with_positive = np.isin(groups, groups[labels == 1])
     assignment = np.empty(len(groups), np.uint8)
     for here in (with_positive, ~with_positive):

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib.util import find_spec
-from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
@@ -25,6 +24,7 @@ from seqdl.progress import progress_bar
 
 _LETTERS = np.frombuffer(f"{RNA}N".encode(), np.uint8)
 _WORTH_A_PROCESS = 200  # sequences; fewer are folded before a second interpreter has started
+_STOPPED = "A folding process stopped: was it killed, or the memory used up?"
 _WORKER = """
 import sys, RNA
 for line in sys.stdin:
@@ -142,14 +142,13 @@ def _fold_apart(texts: list[str], workers: int, progress) -> list[tuple[str, flo
                         worker.stdin.flush()
                         answer = worker.stdout.readline().split()
                         if len(answer) != 2:
-                            raise InputError(
-                                "A folding process stopped: was it killed, or the memory used up?"
-                            )
+                            raise InputError(_STOPPED)
                         done.put((place, answer[0], float(answer[1])))
+            except OSError as error:  # a pipe that broke
+                raise InputError(_STOPPED) from error
             finally:
-                worker.stdin.close()
-                if sys.exc_info()[0] is not None:
-                    worker.terminate()
+                with suppress(OSError):
+                    worker.stdin.close()
 
     found: list = [None] * len(texts)
     with ThreadPoolExecutor(workers) as pool:
@@ -172,4 +171,4 @@ def _fold_apart(texts: list[str], workers: int, progress) -> list[tuple[str, flo
                 while True:
                     waiting.get_nowait()
             raise
-    return list(chain(found))
+    return found

@@ -161,9 +161,7 @@ def folding_windows(
                 taken.add(key)
                 sign = "-" if minus[row] else "+"
                 chosen[place[row]] = rows[row, : width[row]]
-                names[place[row]] = (
-                    f"{genome.names[key[0]]}:{key[1]}-{key[1] + int(width[row])}({sign})"
-                )
+                names[place[row]] = f"{genome.names[key[0]]}:{key[1]}-{key[1] + int(width[row])}({sign})"
                 progress.advance()
     found = np.array([i for i, part in enumerate(chosen) if part is not None], np.int64)
     if not len(found):

@@ -97,7 +97,9 @@ def read_set(path: str | Path, what: str, structure: str, notes: list[str]) -> S
         return SequenceSet(list(records.names), list(records.headers), records.codes, records.offsets)
     records = read_dot_bracket(path, what)
     if records.knots:
-        notes.append(f"structure: {records.knots:,} bases of pseudoknots in {Path(path).name}: read as unpaired")
+        notes.append(
+            f"structure: {records.knots:,} bases of pseudoknots in {Path(path).name}: read as unpaired"
+        )
     energies = None if np.isnan(records.energies).all() else records.energies
     return SequenceSet(
         list(records.names), list(records.headers), records.codes, records.offsets, records.symbols, energies
@@ -138,15 +140,15 @@ def limit_lengths(
     short = lengths < shortest
     if short.any():
         notes.append(
-            f"length: {int(short.sum()):,} of {len(lengths):,} sequences of {name} have fewer than {shortest} "
-            f"bases: left out: {_some(found, short)}"
+            f"length: {int(short.sum()):,} of {len(lengths):,} sequences of {name} have fewer than "
+            f"{shortest} bases: left out: {_some(found, short)}"
         )
     long = lengths > longest if longest is not None else np.zeros(len(lengths), bool)
     if long.any() and too_long == "error":
         raise InputError(
-            f"{path}: {int(long.sum()):,} of {len(lengths):,} sequences have more than {longest} bases, such as "
-            f"{_some(found, long)}; the longest has {int(lengths.max()):,}. Give a larger --max-length, or say "
-            "what to do with them: --too-long drop or centre."
+            f"{path}: {int(long.sum()):,} of {len(lengths):,} sequences have more than {longest} bases, such "
+            f"as {_some(found, long)}; the longest has {int(lengths.max()):,}. Give a larger --max-length, "
+            "or say what to do with them: --too-long drop or centre."
         )
     keep = ~short
     if long.any() and too_long == "drop":
@@ -190,8 +192,8 @@ def require_length(found: SequenceSet, window: int, path: str | Path) -> None:
     if wrong.any():
         raise InputError(
             f"{path}: all sequences must have {window} bases (the window). {int(wrong.sum()):,} of "
-            f"{len(found.names):,} have another length, such as {_some(found, wrong)}. Give the longest length "
-            "that is allowed (--max-length) for sequences of several lengths, or cut them to one length first."
+            f"{len(found.names):,} have another length, such as {_some(found, wrong)}. For sequences of "
+            "several lengths give the longest one that is allowed (--max-length); or cut them to one length."
         )
 
 
@@ -246,7 +248,8 @@ def join_sets(sets: Sequence[SequenceSet]) -> SequenceSet:
         ])  # fmt: skip
     return SequenceSet(
         [name for part in sets for name in part.names], [header for part in sets for header in part.headers],
-        np.concatenate([part.codes for part in sets]), np.concatenate([[0], np.cumsum(lengths)]), symbols, energies,
+        np.concatenate([part.codes for part in sets]), np.concatenate([[0], np.cumsum(lengths)]), symbols,
+        energies,
     )  # fmt: skip
 
 
@@ -279,6 +282,6 @@ def _take(
         # The energy is of the whole molecule, not of a piece of it.
         energies = np.where(parted, np.nan, energies[rows]).astype(np.float32)
     return SequenceSet(
-        [found.names[i] for i in rows], [found.headers[i] for i in rows], found.codes[places], offsets, symbols,
-        energies,
+        [found.names[i] for i in rows], [found.headers[i] for i in rows], found.codes[places], offsets,
+        symbols, energies,
     )  # fmt: skip

@@ -60,7 +60,9 @@ BASELINES = {
     "length_gc": Kind(
         "seqdl.evaluation.rna_baselines:fit_length_gc", "RNA: boosted length and GC", alphabets=("rna",)
     ),
-    "rna_kmer": Kind("seqdl.evaluation.rna_baselines:fit_rna_kmer", "RNA: boosted k-mers", alphabets=("rna",)),
+    "rna_kmer": Kind(
+        "seqdl.evaluation.rna_baselines:fit_rna_kmer", "RNA: boosted k-mers", alphabets=("rna",)
+    ),
     "stem_kmer": Kind(
         "seqdl.evaluation.rna_baselines:fit_stem_kmer", "RNA: boosted stems and k-mers", alphabets=("rna",)
     ),
@@ -81,7 +83,7 @@ class BaselineOptions:
     gkm_length, gkm_informative : int
         Length of gapped words, and how many of their bases count.
     threads : int or None
-        Of the gapped k-mers' fits and of programs that are called; as many as there are cores, up to 4, if None.
+        Of the gapped k-mers' fits and of programs that are called; None for the cores there are, 4 at most.
     seed : int
         Of every draw.
     """

@@ -237,13 +237,13 @@ def fit_coverage_baseline(
     valid = valid[np.linspace(0, len(valid) - 1, min(len(valid), most)).astype(np.int64)]
     rows = rows_at_once(data.window, n_bins, data.n_targets, size + half)
 
-    def blocks(which):
+    def blocks(which, advance=on_windows):
         for start in range(0, len(which), rows):
             part = which[start : start + rows]
             values = data.values(part).reshape(-1, data.n_targets).astype(np.float64)
             yield features(data.codes(part)).reshape(len(values), -1), values
-            if on_windows is not None:
-                on_windows(len(part))
+            if advance is not None:
+                advance(len(part))
 
     of_train = Products.gather(blocks(train), moments.mean)
     of_valid = of_train if valid is train else Products.gather(blocks(valid), moments.mean)
@@ -257,7 +257,7 @@ def fit_coverage_baseline(
     def linear(found: np.ndarray) -> np.ndarray:
         return (found - centre) @ weights + intercept
 
-    floors = choose_floors(((linear(found), values) for found, values in blocks(few)), moments.mean)
+    floors = choose_floors(((linear(found), values) for found, values in blocks(few, None)), moments.mean)
 
     def predict(codes: np.ndarray) -> np.ndarray:
         found = features(codes)

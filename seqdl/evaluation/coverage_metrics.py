@@ -17,8 +17,8 @@ jsd : Jensen-Shannon distance (square root of the divergence, base 2) of observe
     divided by its sum, averaged over windows with any signal; 0 is perfect, 1 no overlap.
 
 And over tracks: ``across_tracks``, the correlation over tracks at each bin, averaged over bins, on values
-less the track's training mean, in its training deviations: is it known *which* tracks have signal here? It needs
-three tracks or more.
+less the track's training mean, in its training deviations: is it known *which* tracks have signal here?
+It needs three tracks or more.
 """
 
 from __future__ import annotations

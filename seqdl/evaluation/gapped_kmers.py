@@ -200,7 +200,7 @@ class _Problem:
         labels = self.labels[:, part].astype(np.float32)
         n, t = labels.shape
         strength = penalty * self.information[part]
-        # 1 / root of the curvature, so that rare and frequent targets, weights and intercepts take like steps.
+        # 1 / root of the curvature: rare and frequent targets, weights and intercepts take like steps.
         step_b = 1 / np.sqrt(self.information[part])
         step = step_b / np.sqrt(penalty)
 

@@ -10,8 +10,8 @@ C(10 - d, 6 - d) of the 210 choices, all of whose 4**4 gap fillings agree on it.
 
     f = transform(sqrt(C(l - d, k - d) * 4**(l - k)) * theta),    penalty |theta|**2
 
-is the gapped k-mer model with its usual ridge penalty, with no hashing and no collision: 235,012 coefficients,
-half of them with both strands alike. Windows are sparse lists of 10-mers, one per base.
+is the gapped k-mer model with its usual ridge penalty, with no hashing and no collision: 235,012
+coefficients, half of them with both strands alike. Windows are sparse lists of 10-mers, one per base.
 
 The kernel between two sequences is that of Ghandi et al., PLoS Comput Biol 10, e1003711 (2014), ``-t 0`` of
 lsgkm: pairs of their words, each worth C(matching bases, k), with both strands counted.

@@ -1,8 +1,9 @@
 """The gkm-SVM as a baseline, by the programs of lsgkm where the user has installed them.
 
-lsgkm (Lee, Bioinformatics 32, 2196, 2016; https://github.com/Dongwon-Lee/lsgkm) is under the GPL: its programs
-``gkmtrain`` and ``gkmpredict`` are called when they are found on PATH, and never come with seqdl. One support
-vector machine is trained per target, which takes minutes to hours each; "gkm" is there without them.
+lsgkm (Lee, Bioinformatics 32, 2196, 2016; https://github.com/Dongwon-Lee/lsgkm) is under the GPL: its
+programs ``gkmtrain`` and ``gkmpredict`` are called when they are found on PATH, and never come with seqdl.
+One support vector machine is trained per target, which takes minutes to hours each; "gkm" is there without
+them.
 """
 
 from __future__ import annotations
@@ -54,8 +55,8 @@ def fit_lsgkm(data, train, valid, test, options: BaselineOptions) -> Fitted:
     programs = _programs()
     if data.n_targets > MOST_TARGETS:
         raise InputError(
-            f"The baseline lsgkm trains one SVM per target, at most {MOST_TARGETS}. Received: {data.n_targets} "
-            "targets. Use --baselines gkm, which fits them together."
+            f"The baseline lsgkm trains one SVM per target, at most {MOST_TARGETS}. Received: "
+            f"{data.n_targets} targets. Use --baselines gkm, which fits them together."
         )
     if data.alphabet != "dna":
         raise InputError("The baseline lsgkm reads both strands, and an RNA has one. Use another baseline.")
@@ -63,8 +64,8 @@ def fit_lsgkm(data, train, valid, test, options: BaselineOptions) -> Fitted:
     width = data.window if width is None else min(width, data.window)
     if not length <= width <= _LONGEST:
         raise InputError(
-            f"lsgkm reads sequences of {length} (its word) to {_LONGEST} bases. Received: windows of {width}. "
-            "Give the central bases to use (--kmer-window)."
+            f"lsgkm reads sequences of {length} (its word) to {_LONGEST} bases. Received: windows of "
+            f"{width}. Give the central bases to use (--kmer-window)."
         )
     left = (data.window - width) // 2
     codes = window_features(data, (train, valid, test), lambda c: c[:, left : left + width], "bases")
@@ -153,7 +154,7 @@ def _thinned(labels: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _write(path: Path, codes: np.ndarray) -> None:
-    """Write FASTA: padding cut off, an N inside as A, which is what lsgkm reads it as, with a warning each."""
+    """Write FASTA: padding cut off, an N inside as A, as lsgkm reads it with a warning for each."""
     known = codes != N
     ends = np.where(known.any(axis=1), codes.shape[1] - known[:, ::-1].argmax(axis=1), 0)
     letters = CODE_TO_LETTER[np.where(known, codes, 0)]
@@ -168,8 +169,8 @@ def _call(words: list, made: Path) -> None:
     if result.returncode or not made.is_file():
         said = (result.stderr + result.stdout).strip().splitlines()[-5:]
         raise InputError(
-            f"{words[0]} ended with exit code {result.returncode}{'' if made.is_file() else ' and no result'}. "
-            f"It said: {' / '.join(said) or 'nothing'}."
+            f"{words[0]} ended with exit code {result.returncode}"
+            f"{'' if made.is_file() else ' and no result'}. It said: {' / '.join(said) or 'nothing'}."
         )
 
 
@@ -190,8 +191,8 @@ def _read(path: Path, n: int) -> np.ndarray:
 def _platt(held: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Fit Platt's logistic curve to held-out scores and apply it.
 
-    The labels are drawn in by one pseudo-count, as Platt (1999) does, so that scores that separate the classes
-    do not give certainties.
+    The labels are drawn in by one pseudo-count, as Platt (1999) does, so that scores that separate the
+    classes do not give certainties.
     """
     from sklearn.linear_model import LogisticRegression
 

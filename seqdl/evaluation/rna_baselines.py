@@ -67,9 +67,11 @@ def fit_length_gc(data, train, valid, test, options: BaselineOptions) -> Fitted:
 
 
 def fit_rna_kmer(data, train, valid, test, options: BaselineOptions) -> Fitted:
-    """Boost trees on length, GC content and shares of words; arguments as `seqdl.evaluation.baselines` says."""
+    """Boost trees on length, GC content and shares of words; as `seqdl.evaluation.baselines` says."""
     parts = window_features(data, (train, valid, test), _with_words, "words")
-    return _boost("k-mers", data, train, valid, parts, options, {"features": f"length, GC, 1- to {MAX_WORD}-mers"})
+    return _boost(
+        "k-mers", data, train, valid, parts, options, {"features": f"length, GC, 1- to {MAX_WORD}-mers"}
+    )
 
 
 def fit_stem_kmer(data, train, valid, test, options: BaselineOptions) -> Fitted:
@@ -93,7 +95,9 @@ def fit_stem_kmer(data, train, valid, test, options: BaselineOptions) -> Fitted:
         named += ", paired bases, loops"
     if data.energies is not None:
         parts = [
-            np.concatenate([part, np.stack([e := data.energies[rows], e / np.maximum(part[:, 0], 1)], 1)], axis=1)
+            np.concatenate(
+                [part, np.stack([e := data.energies[rows], e / np.maximum(part[:, 0], 1)], 1)], axis=1
+            )
             for part, rows in zip(parts, which, strict=True)
         ]
         named += ", minimum free energy"

@@ -280,7 +280,9 @@ def _finish(path, headers, starts, bases, brackets, energies, pseudoknots) -> St
         raw = LETTER_TO_CODE[np.frombuffer(sequence.encode("ascii", "replace"), np.uint8)]
         if (raw == ILLEGAL).any():
             letter = sequence[int(np.argmax(raw == ILLEGAL))]
-            raise InputError(f"{where}{name!r} holds {letter!r}, which is no nucleotide letter (ACGUT, IUPAC).")
+            raise InputError(
+                f"{where}{name!r} holds {letter!r}, which is no nucleotide letter (ACGUT, IUPAC)."
+            )
         try:
             symbols.append(parse_structure(structure, pseudoknots))
         except InputError as error:

@@ -1,4 +1,4 @@
-"""Recurrent networks for sequences of any length up to a window: vanilla RNN, GRU, LSTM, and one for hairpins.
+"""Recurrent networks for sequences of any length up to a window: RNN, GRU, LSTM, and one for hairpins.
 
 What was checked, and against what
 ----------------------------------
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 PAPER = (
     "Hochreiter S, Schmidhuber J. Long short-term memory. Neural Computation 9, 1735-1780 (1997). "
     "doi:10.1162/neco.1997.9.8.1735; Cho K et al. Learning phrase representations using RNN encoder-decoder. "
-    "EMNLP (2014). doi:10.3115/v1/D14-1179; Park S et al. Deep recurrent neural network-based identification of "
-    "precursor microRNAs. NeurIPS 30 (2017)"
+    "EMNLP (2014). doi:10.3115/v1/D14-1179; Park S et al. Deep recurrent neural network-based identification "
+    "of precursor microRNAs. NeurIPS 30 (2017)"
 )
 CELLS = ("simple", "gru", "lstm")
 POOLINGS = ("last", "attention", "mean", "max", "sum")
@@ -209,9 +209,7 @@ def build_recurrent(
         x = layers.Dropout(config.conv_dropout, name=f"{name}_dropout")(x) if config.conv_dropout else x
     pooled = []
     if config.skip:
-        pooled += [
-            SequencePooling(how, name=f"conv_{how}")(x, mask) for how in ("sum", "max")
-        ]
+        pooled += [SequencePooling(how, name=f"conv_{how}")(x, mask) for how in ("sum", "max")]
     if config.conv_pool > 1:
         x = MaskedPooling(config.conv_pool, name="conv_pool")(x)
         mask = MaskedPooling(config.conv_pool, name="mask_pool")(mask)
@@ -253,14 +251,16 @@ def build_recurrent(
 
 
 def _preset(name: str, parameters: int, summary: str, *deviations: str) -> Preset:
-    return Preset(name, parameters, window=200, n_targets=1, min_window=1, summary=summary, deviations=deviations)
+    return Preset(
+        name, parameters, window=200, n_targets=1, min_window=1, summary=summary, deviations=deviations
+    )
 
 
 ENTRY = ModelEntry(
     name="rnn",
     title="Recurrent network",
-    input="(window, 4) one-hot RNA or DNA, order A, C, G, U/T, N as zeros; (window, 7) with structure '.', '(', "
-    "')'. The window is the largest length; rows of zeros at the end are skipped",
+    input="(window, 4) one-hot RNA or DNA, order A, C, G, U/T, N as zeros; (window, 7) with structure '.', "
+    "'(', ')'. The window is the largest length; rows of zeros at the end are skipped",
     output="(targets,) probabilities; the layer before, 'logits', holds their log odds",
     paper=PAPER,
     build=build_recurrent,
@@ -268,9 +268,9 @@ ENTRY = ModelEntry(
     presets=(
         _preset(
             "mirna", 90_753,
-            "hairpins: two convolutions over bases, structure and partners, a bidirectional GRU, all poolings",
-            "not one paper's network: deepMiRGene's idea (structure, recurrence, attention) with convolutions in "
-            "front, each base's partner as an input, and 2 % of its parameters",
+            "hairpins: two convolutions over bases, structure, partners; a bidirectional GRU; all poolings",
+            "not one paper's network: deepMiRGene's idea (structure, recurrence, attention), convolutions "
+            "in front, each base's partner as an input, and a twentieth of its parameters",
         ),
         _preset("simple", 1_217, "a vanilla RNN of 32 units; its last state"),
         _preset("gru", 3_681, "a GRU of 32 units; its last state"),

@@ -20,8 +20,13 @@ PALETTE = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, GREY)
 BASE_COLORS = {"A": GREEN, "C": BLUE, "G": ORANGE, "T": VERMILION, "N": GREY}
 """Colour of each base in a logo."""
 
-MODEL_COLORS = {"network": BLUE, "kmer": VERMILION, "gc_length": GREY, "gc": GREY, "mean": INK, "gkm": ORANGE, "lsgkm": GREEN}
-MODEL_LINES = {"network": "-", "kmer": "--", "gc_length": ":", "gc": ":", "mean": "-.", "gkm": (0, (5, 1)), "lsgkm": (0, (3, 1, 1, 1))}
+MODEL_COLORS = {
+    "network": BLUE, "kmer": VERMILION, "gc_length": GREY, "gc": GREY, "mean": INK, "gkm": ORANGE,
+    "lsgkm": GREEN,
+}  # fmt: skip
+MODEL_LINES = {
+    "network": "-", "kmer": "--", "gc_length": ":", "gc": ":", "mean": "-.", "gkm": "-.", "lsgkm": "-",
+}  # fmt: skip
 MODEL_LABELS = {
     "network": "network", "kmer": "k-mer regression", "gc_length": "GC and length", "gc": "GC content",
     "mean": "track mean", "gkm": "gapped k-mers", "lsgkm": "gkm-SVM",

@@ -15,7 +15,12 @@ _RECORDS = 256  # sequences read at a time
 
 
 def rna_windows(
-    fasta: str | Path, window: int, rows: int, structured: bool, lengths: str = "error", step: int | None = None
+    fasta: str | Path,
+    window: int,
+    rows: int,
+    structured: bool,
+    lengths: str = "error",
+    step: int | None = None,
 ) -> Source:
     """Lay windows on RNA sequences, each at its beginning; shorter ones are followed by padding.
 

@@ -1,4 +1,4 @@
-"""RNA and sequences of several lengths: read, cut, folded, clustered, matched; and split so that none leaks."""
+"""RNA and sequences of several lengths: read, cut, folded, clustered, matched; split so that none leaks."""
 
 import os
 from importlib.util import find_spec
@@ -39,7 +39,8 @@ def write(path, records, letter="U"):
 def positives(tmp_path):
     rng = np.random.default_rng(0)
     return write(
-        tmp_path / "pos.fa", [(f"hsa-mir-{i % 13}-{i}", hairpin(rng, int(rng.integers(18, 26)))) for i in range(60)]
+        tmp_path / "pos.fa",
+        [(f"hsa-mir-{i % 13}-{i}", hairpin(rng, int(rng.integers(18, 26)))) for i in range(60)],
     )
 
 
@@ -74,7 +75,9 @@ def test_u_and_t_give_the_same_dataset(positives, negatives, tmp_path):
     as_dna.write_text(positives.read_text().replace("U", "T").replace("u", "t"))
     built = []
     for fasta, rna in ((positives, None), (as_dna, True)):
-        build_dataset(fasta=fasta, negatives=str(negatives), random_split="0.2,0.2", rna=rna, out=tmp_path / "x.h5")
+        build_dataset(
+            fasta=fasta, negatives=str(negatives), random_split="0.2,0.2", rna=rna, out=tmp_path / "x.h5"
+        )
         data = Dataset.open(tmp_path / "x.h5")
         built.append((data.codes(np.arange(data.n)), data.split, data.alphabet))
     np.testing.assert_array_equal(built[0][0], built[1][0])
@@ -83,7 +86,9 @@ def test_u_and_t_give_the_same_dataset(positives, negatives, tmp_path):
 
 
 def test_dna_of_several_lengths_needs_to_be_asked_for(positives, negatives, tmp_path):
-    arguments = dict(fasta=positives, negatives=str(negatives), random_split="0.2,0.2", rna=False, out=tmp_path / "x.h5")
+    arguments = dict(
+        fasta=positives, negatives=str(negatives), random_split="0.2,0.2", rna=False, out=tmp_path / "x.h5"
+    )
     with pytest.raises(InputError, match="--max-length"):
         build_dataset(**arguments)
     build_dataset(**arguments, max_length=80)
@@ -92,7 +97,9 @@ def test_dna_of_several_lengths_needs_to_be_asked_for(positives, negatives, tmp_
 
 
 def test_too_long_too_short(positives, negatives, tmp_path):
-    arguments = dict(fasta=positives, negatives="shuffle", random_split="0.2,0.2", out=tmp_path / "x.h5", max_length=45)
+    arguments = dict(
+        fasta=positives, negatives="shuffle", random_split="0.2,0.2", out=tmp_path / "x.h5", max_length=45
+    )
     lengths = read_fasta(positives).lengths
     over = int((lengths > 45).sum())
     with pytest.raises(InputError, match=rf"{over} of 60 sequences have more than 45 .*hsa-mir.*--too-long"):
@@ -112,8 +119,8 @@ def test_too_long_too_short(positives, negatives, tmp_path):
 
 def test_shuffles_keep_length_dinucleotides_and_split(positives, tmp_path):
     build_dataset(
-        fasta=positives, negatives="shuffle", negative_ratio=2, group_by=r"mir-(\d+)-", random_split="0.2,0.2",
-        out=tmp_path / "x.h5",
+        fasta=positives, negatives="shuffle", negative_ratio=2, group_by=r"mir-(\d+)-",
+        random_split="0.2,0.2", out=tmp_path / "x.h5",
     )  # fmt: skip
     data = Dataset.open(tmp_path / "x.h5")
     codes = data.codes(np.arange(data.n)).astype(int)
@@ -168,7 +175,9 @@ def test_families_and_clusters_are_never_cut(tmp_path):
     seeds = [hairpin(rng, 25) for _ in range(20)]
     pos = write(tmp_path / "p.fa", [(f"f{i // 2}x{i}", mutated(rng, seeds[i % 20], 0.02)) for i in range(60)])
     neg = write(tmp_path / "n.fa", [(f"g{i}", mutated(rng, seeds[i % 20][::-1], 0.02)) for i in range(40)])
-    arguments = dict(fasta=pos, negatives=str(neg), random_split="0.25,0.25", out=tmp_path / "x.h5", cluster=0.8)
+    arguments = dict(
+        fasta=pos, negatives=str(neg), random_split="0.25,0.25", out=tmp_path / "x.h5", cluster=0.8
+    )
     report = build_dataset(**arguments)
     data = Dataset.open(tmp_path / "x.h5")
     assert data.split_kind == "groups" and not data.random_split
@@ -226,7 +235,11 @@ def test_without_viennarna_the_message_says_how_to_get_it(positives, tmp_path, m
     monkeypatch.setattr("seqdl.data.fold.find_spec", lambda name: None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'seqdl\[rna\]'"):
         build_dataset(
-            fasta=positives, negatives="shuffle", structure="fold", random_split="0.2,0.2", out=tmp_path / "x.h5"
+            fasta=positives,
+            negatives="shuffle",
+            structure="fold",
+            random_split="0.2,0.2",
+            out=tmp_path / "x.h5",
         )
     assert not (tmp_path / "x.h5").exists()
 
@@ -290,10 +303,18 @@ def test_windows_of_a_genome_match_and_fold():
 
 def test_negatives_from_a_genome_by_the_build(positives, tmp_path):
     rng = np.random.default_rng(8)
-    pieces = [hairpin(rng, int(rng.integers(19, 28))) + decode(rng.integers(0, 4, 8).astype(np.uint8)) for _ in range(800)]
+    pieces = [
+        hairpin(rng, int(rng.integers(19, 28))) + decode(rng.integers(0, 4, 8).astype(np.uint8))
+        for _ in range(800)
+    ]
     genome = write(tmp_path / "g.fa", [("c1", "".join(pieces))], "T")
     report = build_dataset(
-        genome, fasta=positives, negatives="genome", random_split="0.2,0.2", cluster=0.9, out=tmp_path / "x.h5"
+        genome,
+        fasta=positives,
+        negatives="genome",
+        random_split="0.2,0.2",
+        cluster=0.9,
+        out=tmp_path / "x.h5",
     )
     data = Dataset.open(tmp_path / "x.h5")
     assert data.kind == "sequences" and data.alphabet == "rna" and report.labelled == 60
@@ -326,7 +347,9 @@ def test_bad_arguments(positives, tmp_path, changes, message):
 
 def test_a_genome_takes_no_choice_of_sequences(tmp_path):
     with pytest.raises(InputError, match="max_length, cluster|cluster"):
-        build_dataset(Genome.from_arrays({"c": "ACGT" * 50}), "x.bed", max_length=9, cluster=0.8, out=tmp_path / "x")
+        build_dataset(
+            Genome.from_arrays({"c": "ACGT" * 50}), "x.bed", max_length=9, cluster=0.8, out=tmp_path / "x"
+        )
 
 
 @pytest.mark.parametrize(
@@ -345,6 +368,19 @@ def test_bad_sequences_are_named(negatives, tmp_path, text, message):
         )
 
 
+def test_by_the_command_line(positives, negatives, tmp_path, capsys):
+    from seqdl.cli.main import main
+
+    out = str(tmp_path / "x.h5")
+    words = ["data", "build", "--fasta", str(positives), "--negatives", str(negatives), "--cluster", "0.8"]
+    assert main([*words, "--max-length", "90", "--min-length", "43", "--out", out]) == 0
+    data = Dataset.open(out)
+    assert (data.window, data.alphabet, data.split_kind) == (90, "rna", "groups")
+    assert main(["data", "inspect", out]) == 0 and "x.h5" in capsys.readouterr().out
+    assert main([*words, "--max-length", "43", "--out", out]) == 2
+    assert "--too-long" in capsys.readouterr().err
+
+
 @needs_data
 def test_human_hairpins_by_family_and_cluster(tmp_path):
     records = read_fasta(os.path.join(os.environ["SEQDL_DATA"], "mirna/mirbase_r20_hairpin.fa"))
@@ -352,8 +388,8 @@ def test_human_hairpins_by_family_and_cluster(tmp_path):
     assert len(human) == 1872
     pos = write(tmp_path / "hsa.fa", [(records.names[i], decode(records.sequence(i))) for i in human])
     build_dataset(
-        fasta=pos, negatives="shuffle", group_by=r"^hsa-((?:let|mir)-\d+)", cluster=0.8, random_split="0.15,0.2",
-        out=tmp_path / "x.h5",
+        fasta=pos, negatives="shuffle", group_by=r"^hsa-((?:let|mir)-\d+)", cluster=0.8,
+        random_split="0.15,0.2", out=tmp_path / "x.h5",
     )  # fmt: skip
     data = Dataset.open(tmp_path / "x.h5")
     assert data.alphabet == "rna" and data.n == 3744 and data.window == 180

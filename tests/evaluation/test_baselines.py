@@ -1,4 +1,4 @@
-"""Baselines: features count what they say, both strands alike; the joint fit is scikit-learn's; they learn."""
+"""Baselines: features count what they say, both strands alike; the fit is scikit-learn's; they learn."""
 
 import numpy as np
 import pytest

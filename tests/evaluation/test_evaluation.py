@@ -33,7 +33,7 @@ def result(trained):
 def test_numbers_are_scikit_learns_on_the_predictions_written(trained, result):
     run, data = trained
     models, labels, targets = read_predictions(run.path / "predictions.h5")
-    assert list(models) == ["gc_length", "gkm", "kmer", "network"] and targets == run.target_names
+    assert list(models) == ["gc_length", "kmer", "network"] and targets == run.target_names
     dataset = Dataset.open(data)
     np.testing.assert_array_equal(labels, dataset.labels(dataset.indices("test")))
     for row in result.targets.itertuples():
@@ -71,7 +71,7 @@ def test_metrics_hold_the_contract(result):
     assert (metrics["format"], metrics["version"], metrics["split"]) == ("seqdl-metrics", 2, "test")
     assert metrics["task"] == "binary"
     assert metrics["n_windows"] == 200 and metrics["targets_scored"] == 2 and metrics["random_split"] is False
-    assert [model["name"] for model in metrics["models"]] == ["network", "gc_length", "kmer", "gkm"]
+    assert [model["name"] for model in metrics["models"]] == ["network", "gc_length", "kmer"]
     for model in metrics["models"]:
         low, high = model["median_auprc_ci"]
         assert low <= model["median_auprc"] <= high

@@ -1,4 +1,4 @@
-"""Gapped k-mers: the map holds exactly the features that a slow count finds, and the fit is scikit-learn's."""
+"""Gapped k-mers: the map holds exactly the features a slow count finds, and the fit is scikit-learn's."""
 
 from collections import Counter
 from itertools import combinations
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
+from threadpoolctl import threadpool_limits
 
 from seqdl.data.dataset import Dataset
 from seqdl.data.dataset_file import Sequences, write_dataset
@@ -182,7 +183,8 @@ def spaced_motif_dataset(path, n=1500):
 def test_gapped_words_find_a_spaced_motif_that_words_without_gaps_miss(tmp_path):
     data = Dataset.open(spaced_motif_dataset(tmp_path / "spaced.h5"))
     test = data.indices("test")
-    found = {name: fit_baseline(name, data, test, threads=1) for name in ("gkm", "kmer")}
+    with threadpool_limits(1):
+        found = {name: fit_baseline(name, data, test, threads=1) for name in ("gkm", "kmer")}
     areas = {name: roc_auc_score(data.labels(test), made.probabilities) for name, made in found.items()}
     assert areas["gkm"] > 0.85 > 0.65 > areas["kmer"]
     p = found["gkm"].probabilities
@@ -223,3 +225,24 @@ def test_bad_input_is_named(problem, tmp_path):
     data.task = "coverage"
     with pytest.raises(InputError, match="gkm is made for binary targets. Received: a dataset of coverage"):
         fit_baseline("gkm", data, data.indices("test"))
+
+
+def test_figures_show_the_gapped_baselines_by_their_names():
+    from seqdl.evaluation.curves import category_curves
+    from seqdl.plot.evaluation import plot_category_curves
+
+    rng = np.random.default_rng(0)
+    labels = (rng.random((200, 2)) < 0.3).astype(np.uint8)
+    by_model = {name: rng.random((200, 2)) for name in ("network", "gc_length", "kmer", "gkm", "lsgkm")}
+    curves = category_curves(labels, by_model, ["a", "a"], np.ones(2, bool))
+    axes = plot_category_curves(curves).axes[0]
+    labelled = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labelled == [
+        "network",
+        "gkm-SVM",
+        "gapped k-mers",
+        "k-mer regression",
+        "GC and length",
+        "guessing",
+    ]
+    assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 6

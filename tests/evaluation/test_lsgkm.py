@@ -1,4 +1,4 @@
-"""The gkm-SVM programs: called as their own help says, and what they leave is read, or the reason is named."""
+"""The gkm-SVM programs: called as their own help says; what they leave is read, or the reason is named."""
 
 import shutil
 import sys
@@ -76,7 +76,7 @@ def install(folder, monkeypatch, train=TRAIN, predict=PREDICT):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """300 sequences of 30 to 50 bases, positives with a motif; one too short for a word, one with N inside."""
+    """300 sequences of 30 to 50 bases, positives with a motif; one too short for a word, one with N."""
     rng = np.random.default_rng(0)
     labels = np.stack([np.arange(300) % 2, np.zeros(300)], axis=1).astype(np.uint8)
     rows = [rng.integers(0, 4, rng.integers(30, 51)).astype(np.uint8) for _ in labels]

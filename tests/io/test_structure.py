@@ -61,7 +61,9 @@ def test_reads_what_rnafold_writes(folded):
 def test_u_and_t_and_several_lines_are_the_same(folded, tmp_path):
     other = tmp_path / "other.db.gz"
     with gzip.open(other, "wt") as handle:
-        handle.write(">one\nggGA\nAATCC\n(((.\n..))) (-1.2)\n>two\nACGTN\n.....\n>three\nGGGGAAAACCCC\n((((....))))\n")
+        handle.write(
+            ">one\nggGA\nAATCC\n(((.\n..))) (-1.2)\n>two\nACGTN\n.....\n>three\nGGGGAAAACCCC\n((((....))))\n"
+        )
     one, two = read_dot_bracket(folded), read_dot_bracket(other)
     np.testing.assert_array_equal(one.codes, two.codes)
     np.testing.assert_array_equal(one.symbols, two.symbols)

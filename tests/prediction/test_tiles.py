@@ -39,7 +39,8 @@ def values_of(genome, tiling, windows, rows, forward=None, contig=0):
 @settings(max_examples=40)
 @given(
     length=st.integers(1, 700), bins=st.integers(1, 6), resolution=st.integers(1, 9),
-    flank=st.integers(0, 20), overlap=st.sampled_from([0.0, 0.3, 0.5, 0.8]), rows=st.integers(1, 9), seed=st.integers(0, 99),
+    flank=st.integers(0, 20), overlap=st.sampled_from([0.0, 0.3, 0.5, 0.8]), rows=st.integers(1, 9),
+    seed=st.integers(0, 99),
 )  # fmt: skip
 def test_every_unit_has_its_value_whatever_the_parts(length, bins, resolution, flank, overlap, rows, seed):
     codes = np.random.default_rng(seed).integers(0, 4, length).astype(np.uint8)

@@ -68,7 +68,7 @@ def full(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("full")
     run = make_run(folder)
-    evaluate(run, folder / "ds.h5", bootstrap=20, kmer_length=4)
+    evaluate(run, folder / "ds.h5", bootstrap=20, kmer_length=4, baselines=("gc_length", "kmer"))
     vcf = add_variants(folder, make_genome(folder)[1])
     score_variants(run, vcf, folder / "genome.fa", run / "scores.tsv.gz")
     return run
