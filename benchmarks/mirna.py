@@ -22,7 +22,7 @@ import numpy as np
 
 FAMILY = r"^hsa-((?:let|mir)-\d+)"
 # Name, preset, with structure, choices of training.
-PLAIN = {"batch_size": 128, "learning_rate": 4e-3, "epochs": 16, "patience": 5}
+PLAIN = {"batch_size": 128, "learning_rate": 4e-3, "epochs": 50, "patience": 10}
 MIRNA = {"batch_size": 64, "learning_rate": 2e-3, "epochs": 14, "patience": 5}
 NETWORKS = (
     ("mirna preset, structure", "mirna", True, MIRNA),
@@ -33,6 +33,7 @@ NETWORKS = (
     ("BiGRU, structure", "bigru", True, PLAIN),
     ("mirna preset, sequence", "mirna", False, MIRNA),
 )
+MEMBERS = 3  # of the ensemble of the first network
 KINDS = {"shuffled": "dinucleotide shuffles", "genomic": "genomic windows that fold"}
 
 
@@ -115,6 +116,37 @@ def train(out: Path, kind: str, name: str, preset: str, structure: bool, choices
     evaluate(run, data, baselines=controls[preset] if first else (), bootstrap=1000, threads=1)
 
 
+def ensemble(out: Path, kind: str, seed: int) -> None:
+    """Join the first network with others of its kind, of other seeds, into one run, and evaluate it."""
+    from seqdl.evaluation.evaluate import evaluate
+    from seqdl.training.ensemble import join_runs
+    from seqdl.training.fit import fit
+
+    data, run = out / f"{kind}_fold.h5", out / f"{kind}_mirna_ensemble"
+    if (run / "metrics.json").exists():
+        return
+    members = [out / f"{kind}_mirna_structure"]
+    for number in range(1, MEMBERS):
+        members.append(out / f"{kind}_mirna_member{number}")
+        if not (members[-1] / "model.keras").exists():
+            fit(data, members[-1], model="rnn", preset="mirna", seed=seed + number, overwrite=True, **MIRNA)
+    join_runs(members, run, overwrite=True)
+    evaluate(run, data, baselines=("stem_kmer",), bootstrap=1000, threads=1)
+
+
+def paired(metrics: dict) -> str:
+    """Say how the network compares with the stem control on the same resamples."""
+    said = []
+    for entry in metrics["comparisons"]:
+        if entry["baseline"] == "stem_kmer" and entry["median_difference_ci"]:
+            low, high = entry["median_difference_ci"]
+            name = {"auroc": "AUROC", "auprc": "AUPR"}[entry["metric"]]
+            said.append(
+                f"{name} {entry['median_difference']:+.3f} [{low:+.3f}, {high:+.3f}], p {entry['p']:.2f}"
+            )
+    return "; ".join(sorted(said, reverse=True))
+
+
 def row(model: dict, name: str, epochs: str) -> str:
     """Write one line of the table."""
     cells = []
@@ -129,7 +161,13 @@ def table(out: Path) -> str:
     lines = []
     for kind, title in KINDS.items():
         lines += [f"\n### {title}\n", "| model | AUROC | AUPR | parameters, training |", "|---|---|---|---|"]
-        controls, networks = [], []
+        controls, networks, comparisons = [], [], []
+        joined = out / f"{kind}_mirna_ensemble" / "metrics.json"
+        if joined.exists():
+            metrics = json.loads(joined.read_text())
+            name = f"mirna preset, structure, {MEMBERS} members"
+            networks.append(row(metrics["models"][0], name, "mean of networks of other seeds"))
+            comparisons.append(f"{name}, against the stem control: {paired(metrics)}")
         for name, preset, structure, _ in NETWORKS:
             run = out / f"{kind}_{preset}_{'structure' if structure else 'sequence'}"
             if not (run / "metrics.json").exists():
@@ -142,6 +180,9 @@ def table(out: Path) -> str:
                 f"{training['seconds']:.0f} s"
             )
             networks.append(row(metrics["models"][0], name, about))
+            if paired(metrics):
+                energy = "without energies" if not structure else "with energies"
+                comparisons.append(f"{name}, against the stem control {energy}: {paired(metrics)}")
             for model in metrics["models"][1:]:
                 with_energy = "energy" in model["details"]["features"]
                 label = {"length_gc": "length and GC", "rna_kmer": "k-mers (1 to 4)"}.get(
@@ -150,7 +191,7 @@ def table(out: Path) -> str:
                 controls.append(
                     row(model, f"control: {label}, boosted", f"{model['details']['trees'][0]} trees")
                 )
-        lines += controls + networks
+        lines += controls + networks + [""] + [f"- {text}" for text in comparisons]
     return "\n".join(lines)
 
 
@@ -170,6 +211,8 @@ def main() -> None:
         for kind in args.kinds:
             if not args.only or preset in args.only:
                 train(args.out, kind, name, preset, structure, choices, args.seed)
+                if preset == "mirna" and structure:
+                    ensemble(args.out, kind, args.seed)
                 print(table(args.out), flush=True)
 
 

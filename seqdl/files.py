@@ -71,6 +71,60 @@ def require_file(path: str | Path, what: str) -> Path:
     return path
 
 
+def require_writable(target: str | Path) -> Path:
+    """Check that a file can be written, as far as that is known before; a missing folder is not made.
+
+    Parameters
+    ----------
+    target : path
+        The file to be.
+
+    Returns
+    -------
+    target : Path
+
+    Raises
+    ------
+    InputError
+        If it is a folder, a device or a pipe, or the nearest folder that exists is read-only or a file.
+    """
+    target = Path(target).expanduser()
+    if target.is_dir():
+        raise InputError(f"Cannot write {target}: it is a folder. Give a file name.")
+    if target.exists() and not target.is_file():
+        raise InputError(f"Cannot write {target}: it is a device or pipe, and would be replaced by a file.")
+    folder = next(folder for folder in (*target.parents, Path()) if folder.exists())
+    if not folder.is_dir():
+        raise InputError(f"Cannot make the folder {target.parent}: {folder} is a file.")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"Cannot write {target}: the folder {folder} is read-only.")
+    return target
+
+
+def require_other(target: str | Path, *sources) -> None:
+    """Check that an output is none of the files that it is made from: it would replace them.
+
+    Parameters
+    ----------
+    target : path
+    *sources : path, None or object
+        What is no path, such as an opened genome, is passed over.
+
+    Raises
+    ------
+    InputError
+        If it is, by this or another name.
+    """
+    target = Path(target).expanduser()
+    for source in sources:
+        if isinstance(source, (str, Path)) and target.exists():
+            source = Path(source).expanduser()
+            if source.exists() and source.samefile(target):
+                raise InputError(
+                    f"The output {target} is one of the inputs, which it would replace. Choose another name."
+                )
+
+
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a path to write aside; on success it takes the target's name, on failure it vanishes.
@@ -90,17 +144,11 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     InputError
         If the folder cannot be made or written.
     """
-    target = Path(target).expanduser()
-    if target.is_dir():
-        raise InputError(f"Cannot write {target}: it is a folder. Give a file name.")
-    if target.exists() and not target.is_file():
-        raise InputError(f"Cannot write {target}: it is a device or pipe, and would be replaced by a file.")
+    target = require_writable(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"Cannot make the folder {target.parent}: {error.strerror}.") from error
-    if not os.access(target.parent, os.W_OK):
-        raise InputError(f"Cannot write {target}: the folder {target.parent} is read-only.")
     suffix = full_suffix(target)
     stem = target.name[: len(target.name) - len(suffix)]
     aside = target.with_name(f".{stem}.{os.getpid()}.{os.urandom(3).hex()}.part{suffix}")
@@ -131,6 +179,29 @@ def write_text(target: str | Path, text: str) -> None:
     """
     with atomic_path(target) as aside:
         aside.write_text(text, encoding="utf-8")
+
+
+def unique_names(pairs: list[tuple[str, object]]) -> dict:
+    """Make a JSON object's dict, as `object_pairs_hook`: by itself JSON drops all but the last of two.
+
+    Parameters
+    ----------
+    pairs : list of (str, object)
+
+    Returns
+    -------
+    values : dict
+
+    Raises
+    ------
+    InputError
+        If a name stands twice.
+    """
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"The name {twice!r} stands twice in one object: keep one of them.")
+    return dict(pairs)
 
 
 def cache_dir() -> Path:

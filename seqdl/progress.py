@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from seqdl.words import duration
+from seqdl.words import time_left
 
 _APPEARS_AFTER = 1.0  # seconds: what is over at once needs no bar
 _PLAIN_EVERY = 15.0  # seconds between lines where standard error is not a terminal
@@ -110,8 +110,7 @@ class Progress:
         text += f" {self.unit}, {rate:,.0f}/s" if rate >= 10 else f" {self.unit}, {rate:,.1f}/s"
         if self.total and rate:
             left = max(self.total - self.done, 0) / rate
-            until = time.strftime("%H:%M:%S", time.localtime(time.time() + left))
-            text += f", about {duration(left)} left (until {until})"
+            text += f", {time_left(left)}"
         return text
 
     def _rate(self) -> float:
@@ -169,17 +168,25 @@ def progress_bar(total: int | None, description: str, unit: str = "windows") -> 
         What is being done.
     unit : str
         What is counted, in the plural.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At the end of the block, for a Ctrl-C that came after the last step.
     """
     global _open, _interrupted
     progress = Progress(total, description, unit)
     _open += 1
+    noted = False
     try:
         yield progress
     finally:
         _open -= 1
         if not _open:
-            _interrupted = False
+            noted, _interrupted = _interrupted, False
         progress.close()
+    if noted:
+        raise KeyboardInterrupt
 
 
 def track(items: Iterable, total: int | None, description: str, unit: str = "windows") -> Iterator:

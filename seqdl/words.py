@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import time
 from collections.abc import Iterable
 
 
@@ -56,3 +57,9 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60} min {seconds % 60} s"
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+def time_left(seconds: float) -> str:
+    """Write how long something will still take, and until when: "about 3 min 20 s left (until 14:05:10)"."""
+    until = time.strftime("%H:%M:%S", time.localtime(time.time() + seconds))
+    return f"about {duration(seconds)} left (until {until})"

@@ -6,7 +6,14 @@ import os
 import pytest
 
 from seqdl.errors import InputError
-from seqdl.files import atomic_path, full_suffix, read_lines, require_file
+from seqdl.files import (
+    atomic_path,
+    full_suffix,
+    read_lines,
+    require_file,
+    require_other,
+    require_writable,
+)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
@@ -83,3 +90,23 @@ def test_pipes_and_devices_are_neither_read_nor_replaced(tmp_path):
     with pytest.raises(InputError, match="would be replaced"), atomic_path(pipe):
         pass
     assert pipe.is_fifo()
+
+
+def test_an_output_never_replaces_its_input(tmp_path):
+    source = tmp_path / "a.bed"
+    source.write_text("x")
+    (tmp_path / "link.tsv").symlink_to(source)
+    for target in (source, tmp_path / "link.tsv", str(source)):
+        with pytest.raises(InputError, match="is one of the inputs"):
+            require_other(target, None, object(), source)
+    require_other(tmp_path / "new.tsv", source)
+    require_other(source, tmp_path / "gone.bed", None)
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("x")
+    for target, words in ((tmp_path, "it is a folder"), (tmp_path / "file" / "a" / "b.h5", "is a file")):
+        with pytest.raises(InputError, match=words):
+            require_writable(target)
+    assert require_writable(tmp_path / "new" / "deep" / "a.h5").name == "a.h5"
+    assert not (tmp_path / "new").exists()

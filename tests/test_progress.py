@@ -51,3 +51,19 @@ def test_an_interrupt_waits_for_the_next_step_and_is_not_lost():
         bar.advance()
         assert progress.interrupt() and not progress.interrupt()  # the second is raised at once
     assert not progress.interrupt()
+
+
+def test_an_interrupt_after_the_last_step_is_not_lost_either():
+    with pytest.raises(KeyboardInterrupt), progress_bar(1, "Training", "windows") as bar:
+        bar.advance()
+        assert progress.interrupt()  # as while the epoch is validated, before its bar is closed
+    with progress_bar(1, "Outer", "steps") as outer:
+        with progress_bar(1, "Inner", "steps"):
+            assert progress.interrupt()
+        with pytest.raises(KeyboardInterrupt):
+            outer.advance()
+        assert not progress.interrupt()
+    with pytest.raises(ValueError), progress_bar(1, "Failing", "steps"):
+        assert progress.interrupt()
+        raise ValueError("goes before")
+    assert not progress.interrupt()  # and nothing is left over

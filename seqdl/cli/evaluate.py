@@ -20,7 +20,7 @@ stretches of neighbouring windows, not single windows, since those overlap. Writ
 metrics.json, metrics.tsv (a row per target and model), calibration.tsv, curves.tsv, predictions.h5, figures/.
 
 Baselines of labels: gc_length (composition and length), kmer (6-mers), gkm (gapped 10-mers of which 6 bases
-count, the strongest of the three: seconds for one target, minutes for hundreds, so by default up to 20) and
+count, the strongest of the three: up to 10 s of a core per target, so by default up to 20 targets) and
 lsgkm (the gkm-SVM, if you have its programs gkmtrain and gkmpredict; up to 20 targets).
 
 A run of coverage is measured by its correlation with what was observed, over all bins of a track and inside

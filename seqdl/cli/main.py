@@ -105,7 +105,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"seqdl: error: {error}", file=sys.stderr)
         return 2
     except MemoryError:
-        print("seqdl: error: not enough memory. A smaller --batch-size needs less.", file=sys.stderr)
+        print(_NO_MEMORY, file=sys.stderr)
         return 2
     except OSError as error:
         if debug:
@@ -115,6 +115,9 @@ def main(argv: list[str] | None = None) -> int:
     except Exception as error:
         if debug:
             raise
+        if _is_out_of_memory(error):
+            print(_NO_MEMORY, file=sys.stderr)
+            return 2
         words = str(error).splitlines()[0][:300] if str(error) else ""
         print(
             f"seqdl: internal error: {type(error).__name__}: {words}\n"
@@ -145,6 +148,10 @@ def _interrupts_between_steps() -> Iterator[None]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+_NO_MEMORY = (
+    "seqdl: error: not enough memory. A smaller --batch-size needs less, as does a shorter window or a "
+    "smaller network."
+)
 _USER_ERRNOS = (
     errno.ENOENT,
     errno.EACCES,
@@ -155,7 +162,14 @@ _USER_ERRNOS = (
     errno.ENOTDIR,
     errno.EDQUOT,
     errno.EFBIG,
+    errno.ENAMETOOLONG,
 )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Tell whether TensorFlow, JAX or PyTorch ran out of memory: each says it by an error of its own."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    return bool(kinds & {"ResourceExhaustedError", "OutOfMemoryError"}) or "RESOURCE_EXHAUSTED" in str(error)
 
 
 def _os_words(error: OSError) -> str:

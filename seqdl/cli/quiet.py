@@ -63,7 +63,7 @@ def said_precision(precision: str):
     """Say what bfloat16 costs in a sentence, in place of the library's warning."""
     import warnings
 
-    from seqdl.prediction.predictor import BFLOAT16_NOTE
+    from seqdl.prediction.precision import BFLOAT16_NOTE
     from seqdl.progress import say
 
     with warnings.catch_warnings():

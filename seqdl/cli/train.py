@@ -42,6 +42,7 @@ before and around a training:
 The test split is never looked at. History and checkpoint are written after every epoch.
 """
 _DEFAULT = TrainingConfig()
+_RANGE = {"range_low": 1e-6, "range_high": 1.0, "range_steps": 200}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -135,11 +136,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--range-test", action="store_true",
         help="train nothing: sweep the learning rate and write lr_range.tsv and lr_range.svg into --out",
     )  # fmt: skip
-    group.add_argument(
-        "--range-low", type=float, default=1e-6, metavar="RATE", help="first rate (default 1e-6)"
-    )
-    group.add_argument("--range-high", type=float, default=1.0, metavar="RATE", help="last rate (default 1)")
-    group.add_argument("--range-steps", type=int, default=200, metavar="N", help="steps (default 200)")
+    for flag, text, word in (
+        ("low", "first rate", "RATE"), ("high", "last rate", "RATE"), ("steps", "steps", "N"),
+    ):  # fmt: skip
+        default = _RANGE[f"range_{flag}"]
+        group.add_argument(
+            f"--range-{flag}", type=type(default), default=default, metavar=word,
+            help=f"{text} (default {default:g})",
+        )  # fmt: skip
     add_many(parser)
 
 
@@ -205,6 +209,11 @@ def run(args: argparse.Namespace) -> int:
     config = read_config(args)
     if args.range_test:
         return _range_test(args, config)
+    for flag, default in _RANGE.items():
+        if getattr(args, flag) != default:
+            raise InputError(
+                f"--{flag.replace('_', '-')} is of the range test, and there is no --range-test."
+            )
     code = run_many(args, config)
     if code is not None:
         return code
@@ -225,8 +234,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _range_test(args: argparse.Namespace, config: TrainingConfig) -> int:
-    for flag in ("folds", "members", "tensorboard"):
-        if getattr(args, flag) is not None:
+    for flag in ("folds", "members", "tensorboard", "resume"):
+        if getattr(args, flag):
             raise InputError(f"--range-test trains nothing, so it takes no --{flag}.")
 
     from seqdl.training.learning_rate import learning_rate_range

@@ -41,7 +41,8 @@ _CHOICES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the flags; each is an argument of `seqdl.search` or a field of `TrainingConfig`."""
-    from seqdl.training.search import PRUNERS, search
+    from seqdl.training.search import search
+    from seqdl.training.study import PRUNERS
 
     defaults = signature(search).parameters
     parser.add_argument("--data", required=True, help="dataset file (.h5)")

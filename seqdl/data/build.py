@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 
 from seqdl.data.build_report import BuildReport
 from seqdl.data.negatives import NEGATIVES
 from seqdl.errors import InputError, require_one_of
+from seqdl.files import require_writable
+
+# Which arguments speak of what: given for anything else, they would be passed over in silence.
+_OF_GENOME = (
+    "bin", "targets", "exclude", "folds", "test_chroms", "valid_chroms", "test_regions", "valid_regions",
+    "max_n", "train_stride", "alias",
+)  # fmt: skip
+_OF_LABELS = ("windows", "negatives", "label_rule", "min_peaks", "min_positives", "clip")
+_OF_TRACKS = (
+    "resolution", "signal", "shift", "statistic", "stranded", "min_mapq", "missing", "absent", "blacklist",
+    "max_unknown", "sqrt", "soft_cap", "cap", "scale",
+)  # fmt: skip
+_OF_SEQUENCES = (
+    "negatives_fasta", "group_by", "max_length", "rna", "cluster", "structure", "min_length", "too_long",
+)  # fmt: skip
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 
 
 def build_dataset(
@@ -183,20 +200,23 @@ def build_dataset(
         If bedtools is needed and not installed.
     """
     began = time.monotonic()
-    arguments = {k: _plain(v) for k, v in locals().items() if k not in ("began", "genome") and v is not None}
+    given = signature(build_dataset).parameters
+    asked = [
+        name for name, value in locals().items() if name in given and str(value) != str(given[name].default)
+    ]
+    arguments = {k: _plain(v) for k, v in locals().items() if k in given and k != "genome" and v is not None}
     if seed < 0:
         raise InputError(f"`seed` must be 0 or a positive whole number. Received: {seed}.")
+    _require_place(out)
     if fasta is not None:
         from seqdl.data.build_sequences import build_from_fasta
 
+        labels = [name for name in _OF_LABELS if name != "negatives"]
         _refuse(
-            "sequences (`fasta`) take no",
-            peaks=peaks, coverage=coverage, targets=targets, exclude=exclude, folds=folds,
-            test_chroms=test_chroms, valid_chroms=valid_chroms,
-            test_regions=test_regions, valid_regions=valid_regions,
-        )  # fmt: skip
+            "sequences (`fasta`) take no", asked, ("peaks", "coverage", *_OF_GENOME, *labels, *_OF_TRACKS)
+        )
         if negatives not in NEGATIVES and Path(negatives).suffix:
-            _refuse("negatives that are a file take no", negatives_fasta=negatives_fasta)
+            _refuse("negatives that are a file take no", asked, ["negatives_fasta"])
             negatives_fasta, negatives = negatives, "none"
         return build_from_fasta(
             fasta, out, arguments,
@@ -208,12 +228,7 @@ def build_dataset(
     require_one_of("negatives", negatives, NEGATIVES)
     if genome is None:
         raise InputError("A dataset needs a `genome` and `peaks` or `coverage`, or sequences (`fasta`).")
-    _refuse(
-        "a genome's windows take no",
-        negatives_fasta=negatives_fasta, group_by=group_by, max_length=max_length, rna=rna, cluster=cluster,
-        structure=_changed(structure, "none"), min_length=_changed(min_length, 1),
-        too_long=_changed(too_long, "error"),
-    )  # fmt: skip
+    _refuse("a genome's windows take no", asked, _OF_SEQUENCES)
     from seqdl.genome import Genome
 
     genome = genome if isinstance(genome, Genome) else Genome(genome)
@@ -228,13 +243,8 @@ def build_dataset(
     if coverage is not None:
         from seqdl.data.build_coverage import build_from_coverage
 
-        _refuse("coverage takes no", peaks=peaks)
-        _refuse(
-            "coverage has no labels, and takes no",
-            windows=_changed(windows, "all"), negatives=_changed(negatives, "none"),
-            label_rule=_changed(label_rule, "half"), min_peaks=_changed(min_peaks, 1),
-            min_positives=_changed(min_positives, 1), clip=_changed(clip, False),
-        )  # fmt: skip
+        _refuse("coverage takes no", asked, ["peaks"])
+        _refuse("coverage has no labels, and takes no", asked, _OF_LABELS)
         return build_from_coverage(
             genome, out, arguments, coverage=coverage, window=window, bin=bin, resolution=resolution,
             signal=signal, shift=shift, statistic=statistic, stranded=stranded, min_mapq=min_mapq,
@@ -243,10 +253,7 @@ def build_dataset(
         )  # fmt: skip
     from seqdl.data.build_peaks import build_from_peaks
 
-    _refuse(
-        "peaks take no", resolution=resolution, shift=shift, blacklist=blacklist, cap=cap, soft_cap=soft_cap,
-        sqrt=_changed(sqrt, False), scale=_changed(scale, "none"), stranded=_changed(stranded, False),
-    )  # fmt: skip
+    _refuse("peaks take no", asked, _OF_TRACKS)
     return build_from_peaks(
         genome, out, arguments, peaks=peaks, window=1000 if window is None else window,
         bin=200 if bin is None else bin, windows=windows, negatives=negatives, negative_ratio=negative_ratio,
@@ -254,12 +261,20 @@ def build_dataset(
     )  # fmt: skip
 
 
-def _changed(value, default):
-    return None if value == default else value
+def _require_place(out: str | Path) -> None:
+    """Check, before hours of work, that the dataset can be written and replaces nothing but a dataset."""
+    out = require_writable(out)
+    if out.is_file() and out.stat().st_size:
+        with open(out, "rb") as handle:
+            if handle.read(len(_HDF5)) != _HDF5:
+                raise InputError(
+                    f"The dataset would replace {out}, which is no dataset. Give another name (--out), or "
+                    "delete that file first."
+                )
 
 
-def _refuse(why: str, **given) -> None:
-    wrong = [name for name, value in given.items() if value is not None]
+def _refuse(why: str, asked: list[str], names: Iterable[str]) -> None:
+    wrong = [name for name in names if name in asked]
     if wrong:
         raise InputError(f"{why[0].upper()}{why[1:]} {', '.join(wrong)}.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -63,9 +64,8 @@ def build_from_coverage(
         raise InputError(f"`workers` is 1 or more. Received: {workers}.")
     if not 0 <= max_unknown < 1:
         raise InputError(f"`max_unknown` is a share, 0 to less than 1. Received: {max_unknown}.")
-    soft_cap = read_cap(soft_cap, "soft_cap")
-    if soft_cap is not None and (isinstance(soft_cap, str) or soft_cap < 1):
-        raise InputError(f"`soft_cap` is a value, 1 or more. Received: {soft_cap}.")
+    if soft_cap is not None and (isinstance(soft_cap, str) or not 1 <= soft_cap < math.inf):
+        raise InputError(f"`soft_cap` is a value, 1 or more. Received: {soft_cap!r}.")
     reading = Reading(signal, parse_shift(shift), statistic, min_mapq, stranded, absent)
     tracks, strand_pairs, notes = collect_tracks(
         coverage, targets, category, reading, resolution, read_cap(cap), read_scale(scale)

@@ -14,7 +14,7 @@ from seqdl.data.dataset_file import ORIGINS, SPLITS, Sequences
 from seqdl.data.sequence_sets import SequenceSet
 from seqdl.data.splits import Split, groups_from_headers, split_at_random, split_by_groups
 from seqdl.data.targets import Target
-from seqdl.errors import InputError
+from seqdl.errors import InputError, require_one_of
 from seqdl.files import sequence_stem
 from seqdl.words import few
 
@@ -88,11 +88,10 @@ too_long, rna, structure, cluster
             sets.require_length(part, window, path)
     else:
         limit = max_length if max_length is not None else window
-        limited = [
-            sets.limit_lengths(part, path, min_length, limit, too_long, notes)[0]
+        parts = [
+            sets.limit_lengths(part, path, min_length, limit, too_long, notes)
             for part, (path, _) in zip(parts, files, strict=True)
         ]
-        parts = limited
         window = limit or max(int(part.lengths.max()) for part in parts)
     positive = parts[0]
     n = len(positive.names)
@@ -153,12 +152,8 @@ def _check(
         )
     if (genome is None) == (negatives == "genome"):
         raise InputError("A genome goes with sequences only, and always, for `negatives` 'genome'.")
-    for name, value, known in (
-        ("structure", structure, sets.STRUCTURES),
-        ("too_long", too_long, sets.TOO_LONG),
-    ):
-        if value not in known:
-            raise InputError(f"`{name}` is one of {', '.join(known)}. Received: {value!r}.")
+    require_one_of("structure", structure, sets.STRUCTURES)
+    require_one_of("too_long", too_long, sets.TOO_LONG)
     for name, value in (("max_length", max_length), ("min_length", min_length)):
         if value is not None and value < 1:
             raise InputError(f"`{name}` must be a positive number of bases. Received: {value}.")

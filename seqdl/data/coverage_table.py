@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
@@ -127,6 +128,11 @@ def fill_table(
             ) as pool:
                 try:
                     yield from pool.map(_take_aside, first[:-1].tolist(), tracks)
+                except BrokenProcessPool:
+                    raise InputError(
+                        "A process that read tracks was ended from outside, as happens where memory runs "
+                        "out. Give fewer --workers: 1 reads one track at a time, in this process."
+                    ) from None
                 except BaseException:
                     pool.shutdown(cancel_futures=True)
                     raise
@@ -181,6 +187,10 @@ def _take(
         table[line], note = to_float16(transform.apply(values))
         if note:
             notes.append(f"{target.name}: {note}")
+        if not (table[line] > 0).any():
+            notes.append(
+                f"{target.name}: no value of the track is above 0: there is nothing to learn from it"
+            )
         records.append({"name": target.name, "kind": binned.kind, **transform.to_dict()})
     return _Taken(records, binned.inside, notes, shared)
 

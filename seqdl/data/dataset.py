@@ -15,7 +15,6 @@ from seqdl.data.dataset_file import FORMAT, SPLITS, VERSION, check_shapes
 from seqdl.encoding import CHANNELS, STRUCTURE, N
 from seqdl.errors import InputError
 from seqdl.files import require_file
-from seqdl.io.hdf5 import map_rows
 
 _BLOCK = 1 << 16  # windows whose labels are unpacked at once
 
@@ -181,6 +180,8 @@ class Dataset(DatasetColumns):
     @cached_property
     def rows(self) -> np.ndarray:
         """float16 (rows, n_targets): all coverage, mapped from the file; NaN where not known."""
+        from seqdl.io.hdf5 import map_rows
+
         return map_rows(self.path, "coverage")
 
     @cached_property

@@ -155,9 +155,8 @@ class ResumingDownloader:
                     handle.close()
                     self.part.unlink()
                     raise InputError(
-                        f"{url} is longer than the {self.size:,} bytes that the manifest states, "
-                        "so it was removed. "
-                        "It is another file than the one described; do not use it."
+                        f"{url} is longer than the {self.size:,} bytes that the manifest states, so it was "
+                        "removed. It is another file than the one described; do not use it."
                     )
                 handle.write(chunk)
                 self._advance(len(chunk))

@@ -37,10 +37,9 @@ def require_bedtools(why: str) -> None:
     """
     if shutil.which("bedtools") is None:
         raise MissingDependencyError(
-            f"{why} needs the program bedtools, which is not on the PATH. Install it with: sudo "
-            "apt-get install "
-            f"bedtools (or: conda install -c bioconda bedtools). A build without --exclude, and without "
-            f"--negatives background or gc, does not need it."
+            f"{why} needs the program bedtools, which is not on the PATH. Install it with: sudo apt-get "
+            "install bedtools (or: conda install -c bioconda bedtools). A build without --exclude, and "
+            "without --negatives background or gc, does not need it."
         )
 
 

@@ -108,7 +108,7 @@ def read_set(path: str | Path, what: str, structure: str, notes: list[str]) -> S
 
 def limit_lengths(
     found: SequenceSet, path: str | Path, shortest: int, longest: int | None, too_long: str, notes: list[str]
-) -> tuple[SequenceSet, np.ndarray]:
+) -> SequenceSet:
     """Leave out what is too short, and refuse, leave out or cut what is too long.
 
     Parameters
@@ -128,8 +128,6 @@ def limit_lengths(
     Returns
     -------
     kept : SequenceSet
-    rows : int64 array
-        Which of `found` they are.
 
     Raises
     ------
@@ -167,9 +165,9 @@ def limit_lengths(
         raise InputError(f"{path}: no sequence is left: all are shorter or longer than asked for.")
     cut = lengths if longest is None else np.minimum(lengths, longest)
     if keep.all() and not (cut < lengths).any():
-        return found, rows
+        return found
     first = found.offsets[:-1] + (lengths - cut) // 2
-    return _take(found, rows, first[rows], cut[rows], parted=(cut < lengths)[rows]), rows
+    return _take(found, rows, first[rows], cut[rows], parted=(cut < lengths)[rows])
 
 
 def require_length(found: SequenceSet, window: int, path: str | Path) -> None:

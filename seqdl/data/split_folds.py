@@ -16,7 +16,7 @@ from seqdl.data.dataset import Dataset
 from seqdl.data.dataset_file import ORIGINS, SPLITS
 from seqdl.data.splits import DROPPED, TEST, TRAIN, VALID
 from seqdl.errors import InputError
-from seqdl.files import read_lines
+from seqdl.files import read_lines, unique_names
 from seqdl.io.chromosomes import reconcile
 from seqdl.words import few, suggest
 
@@ -112,7 +112,7 @@ def make_folds(data: Dataset, folds: int | str | Path | dict, seed: int = 0) -> 
     usable = (data.split == SPLITS.index("train")) | (data.split == SPLITS.index("valid"))
     if isinstance(folds, bool) or not isinstance(folds, (int, str, Path, dict)):
         raise InputError(f"`folds` must be a number, a JSON file or a dict {_FORM}. Received: {folds!r}.")
-    if isinstance(folds, str) and folds.isdigit():
+    if isinstance(folds, str) and folds.removeprefix("-").isdecimal():
         folds = int(folds)
     if isinstance(folds, int):
         if folds < LEAST:
@@ -147,7 +147,9 @@ def read_fold_names(folds: str | Path | dict) -> dict[str, list[str]]:
     if not isinstance(folds, dict):
         text = "\n".join(line for _, line in read_lines(folds, "folds file"))
         try:
-            folds = json.loads(text)
+            folds = json.loads(text, object_pairs_hook=unique_names)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
         except json.JSONDecodeError as error:
             raise InputError(f"{folds}:{error.lineno}: the folds file is not JSON: {error.msg}.") from None
     if not isinstance(folds, dict) or set(folds) == set(SPLITS):

@@ -55,9 +55,8 @@ def split_by_regions(
         i = int(np.argmax(both))
         name = genome.names[regions["valid"].contig_ids[i]]
         raise InputError(
-            f"The valid region {name}:{regions['valid'].start[i]}-{regions['valid'].end[i]} "
-            "overlaps a test region. "
-            f"A base belongs to one split only."
+            f"The valid region {name}:{regions['valid'].start[i]}-{regions['valid'].end[i]} overlaps a test "
+            "region. A base belongs to one split only."
         )
     limits = genome.sizes[contig_ids]
     # Beyond a contig's end a window holds N only: what counts is its part inside.

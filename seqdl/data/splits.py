@@ -242,6 +242,8 @@ def require_all_splits(assignment: np.ndarray, kind: str) -> None:
         "regions": " A region must be wider than a window: --{}-regions.",
         "folds": " Does the folds file name contigs of this genome?",
     }.get(kind, " Are there too few windows or groups?")
+    if not (assignment <= TEST).any():
+        raise InputError("No window is left for any split: all are left out, or lie outside of it.")
     for code, name in enumerate(SPLITS):
         if not (assignment == code).any():
             # Nobody names the training part of such a split: it is what the others leave.

@@ -87,7 +87,11 @@ def collect_tracks(
     for target in targets:
         extra, where = target.extra, f" of the target {target.name!r} in {table}"
         kind = signal_kind(target.path)
-        own = replace(reading, shift=parse_shift(extra["shift"])) if "shift" in extra else reading
+        if "cap" in extra and "clip" in extra:
+            raise InputError(f"`cap` and `clip` are two words for one thing: give one{where}.")
+        own = reading
+        if "shift" in extra:
+            own = replace(reading, shift=parse_shift(extra["shift"], f"shift{where}"))
         if own.stranded and kind != "alignments":
             raise InputError(
                 f"Strands (--stranded) are read from BAM and CRAM; {target.path} is none. Give one file a "
@@ -111,7 +115,7 @@ def _is_table(path: str | Path) -> bool:
     path = Path(path).expanduser()
     if path.is_dir() or path.suffix.lower() not in (".tsv", ".txt") or not path.exists():
         return False
-    for _, line in read_lines(path, "target table"):
+    for _, line in read_lines(path, "track or target table"):
         if line.strip() and not line.startswith("##"):
             return bool({"file", "path"} & {h.strip().lstrip("#").lower() for h in line.split("\t")})
     return False

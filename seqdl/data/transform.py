@@ -12,6 +12,7 @@ from seqdl.errors import InputError
 SCALES = ("none", "mean", "total")
 _TOTAL = 1_000_000.0
 FLOAT16_MAX = float(np.finfo(np.float16).max)  # 65,504
+_FURTHEST = 1e30  # a cap or factor, or one over it: float32 still holds their products with values
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Transform:
         values = _roots(np.asarray(values, np.float32), self.sqrt, self.soft_cap)
         if self.cap is not None:
             values = np.minimum(values, np.float32(self.cap))
-        return values * np.float32(self.factor)
+        with np.errstate(over="ignore"):  # infinite: capped and told where it is stored
+            return values * np.float32(self.factor)
 
     def invert(self, values: np.ndarray) -> np.ndarray:
         """Turn transformed values, shape (...,), back into the track's own; what was capped stays so."""
@@ -165,9 +167,12 @@ def read_quantile(text: str) -> float:
     InputError
         If it is no percentage between 0 and 100.
     """
-    value = _number(text.strip().rstrip("%"), "cap", "a quantile such as 99.9%")
+    try:
+        value = float(text.strip().rstrip("%"))
+    except ValueError:
+        value = float("nan")
     if not 0 < value < 100:
-        raise InputError(f"`cap` as a quantile lies between 0% and 100%. Received: {text!r}.")
+        raise InputError(f"`cap` as a quantile lies between 0% and 100%, such as 99.9%. Received: {text!r}.")
     return value / 100
 
 
@@ -214,6 +219,7 @@ def _number(value: float | str, name: str, rule: str) -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = float("nan")
-    if not np.isfinite(number):
-        raise InputError(f"`{name}` is {rule}. Received: {value!r}.")
+    if not np.isfinite(number) or number > _FURTHEST or 0 < number < 1 / _FURTHEST:
+        far = f", {1 / _FURTHEST:g} to {_FURTHEST:g}" if np.isfinite(number) else ""
+        raise InputError(f"`{name}` is {rule}{far}. Received: {value!r}.")
     return number

@@ -74,9 +74,8 @@ def lay_grid(genome, window: int, bin: int, offset: int = 0) -> Grid:
     """
     if bin < 1 or window < bin or (window - bin) % 2:
         raise InputError(
-            "`window` must be at least `bin` and differ from it by an even number, so that the "
-            "bin lies in its middle. "
-            f"Received: window {window}, bin {bin}."
+            "`window` must be at least `bin` and differ from it by an even number, so that the bin lies in "
+            f"its middle. Received: window {window}, bin {bin}."
         )
     tiling = tile(genome.sizes, bin, offset)
     starts = tiling.starts - (window - bin) // 2

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqdl.encoding import bases_of
 from seqdl.errors import InputError
 from seqdl.progress import progress_bar, say
 from seqdl.words import suggest
@@ -293,7 +294,7 @@ def window_features(dataset, parts, features_of: Callable[[np.ndarray], np.ndarr
             rows = [features_of(np.zeros((0, dataset.window), np.uint8))] if not len(which) else []
             for first in range(0, len(which), _ROWS):
                 chosen = which[first : first + _ROWS]
-                rows.append(features_of(dataset.codes(chosen) % 5))
+                rows.append(features_of(bases_of(dataset.codes(chosen))))
                 progress.advance(len(chosen))
             found.append(np.concatenate(rows))
     return found

@@ -20,9 +20,10 @@ from seqdl.evaluation.coverage_baselines import (
     training_moments,
 )
 from seqdl.evaluation.coverage_metrics import CoverageSums, profile_distance, shuffled_profiles
-from seqdl.evaluation.coverage_pictures import Scatter, example_table
+from seqdl.evaluation.coverage_pictures import Scatter, example_table, write_coverage
 from seqdl.evaluation.coverage_summary import CoverageModel, compare_coverage, coverage_summary, track_table
 from seqdl.evaluation.metrics import finite_or_none
+from seqdl.evaluation.outputs import METRICS_FORMAT, METRICS_VERSION
 from seqdl.evaluation.resampling import MOST_BLOCKS, resampling
 from seqdl.prediction.predictor import Predictor
 from seqdl.progress import progress_bar, say
@@ -83,7 +84,7 @@ def evaluate_coverage(
     )
     moments, baselines = _baselines(data, names, options)
     predictor = Predictor(run, options.batch_size, options.strand_average)
-    models = [("network", run.label, lambda codes: predictor.coverage(codes), {})]
+    models = [("network", run.label, predictor.coverage, {})]
     models += [(made.name, made.label, made.predict, made.details) for made in baselines]
     passed = _pass(data, indices, blocks, [model[2] for model in models], moments, predictor, options.seed)
     scored = [
@@ -97,13 +98,10 @@ def evaluate_coverage(
             "nothing can be measured. Build the dataset with other test contigs."
         )
     if passed.sums[0].negative:
-        notes = [
-            *notes,
-            f"{passed.sums[0].negative:,} values are negative: left out of deviance and profiles.",
-        ]
+        notes.append(f"{passed.sums[0].negative:,} values are negative: left out of deviance and profiles.")
     metrics = {
-        "format": "seqdl-metrics",
-        "version": 2,
+        "format": METRICS_FORMAT,
+        "version": METRICS_VERSION,
         "task": "coverage",
         "split": options.split,
         "random_split": bool(data.random_split or run.random_split),
@@ -130,8 +128,6 @@ def evaluate_coverage(
     examples = example_table(
         data, indices, passed.signal, {m[0]: m[2] for m in drawn}, scored[0].point.pearson
     )
-    from seqdl.evaluation.coverage_pictures import write_coverage
-
     return metrics, tracks, write_coverage(folder, metrics, tracks, passed.scatter.table(), examples)
 
 

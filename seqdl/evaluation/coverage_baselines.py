@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqdl.encoding import N
+from seqdl.encoding import N, bases_of
 from seqdl.errors import InputError
 from seqdl.evaluation.baselines import training_windows
+from seqdl.evaluation.gapped_words import words
 from seqdl.evaluation.kmers import kmer_groups
 from seqdl.evaluation.ridge import Products, choose_floors, solve_ridge
 from seqdl.words import suggest
@@ -146,22 +147,13 @@ def bin_kmer_counts(
         Columns as in `seqdl.evaluation.kmers.kmer_groups`.
     """
     group, n_groups = kmer_groups(k)
-    m, length = codes.shape
-    cells = n_bins + 2 * half
-    counts = np.zeros((m, cells, n_groups), np.float32)
-    if length >= k:
-        places = length - k + 1
-        number = np.zeros((m, places), np.int64)
-        unknown = np.zeros((m, places), bool)
-        for offset in range(k):
-            base = codes[:, offset : offset + places]
-            number = number * 4 + (base & 3)
-            unknown |= base >= N
-        cell = (np.arange(places) + k // 2 - first + half * resolution) // resolution
-        kept = ~unknown & ((cell >= 0) & (cell < cells))
-        row, place = np.nonzero(kept)
-        flat = (row * cells + cell[place]) * n_groups + group[number[kept]]
-        counts = np.bincount(flat, minlength=counts.size).astype(np.float32).reshape(counts.shape)
+    m, cells = len(codes), n_bins + 2 * half
+    number = words(codes, k)
+    cell = (np.arange(number.shape[1]) + k // 2 - first + half * resolution) // resolution
+    kept = (number >= 0) & (cell >= 0) & (cell < cells)
+    row, place = np.nonzero(kept)
+    flat = (row * cells + cell[place]) * n_groups + group[number[kept]]
+    counts = np.bincount(flat, minlength=m * cells * n_groups).astype(np.float32).reshape(m, cells, n_groups)
     if not half:
         return counts
     above = np.concatenate([np.zeros((m, 1, n_groups), np.float32), counts.cumsum(axis=1)], axis=1)
@@ -222,13 +214,13 @@ def fit_coverage_baseline(
         label, size = "GC content", 9
 
         def features(codes: np.ndarray) -> np.ndarray:
-            return _gc_features(_bases(codes), first, resolution, n_bins, half)
+            return _gc_features(bases_of(codes), first, resolution, n_bins, half)
     else:
         label, size = f"{kmer_length}-mer ridge regression", kmer_groups(kmer_length)[1]
         details["kmer_length"] = kmer_length
 
         def features(codes: np.ndarray) -> np.ndarray:
-            return bin_kmer_counts(_bases(codes), kmer_length, first, resolution, n_bins, half)
+            return bin_kmer_counts(bases_of(codes), kmer_length, first, resolution, n_bins, half)
 
     most = max(1, MAX_BINS // n_bins)
     most = most if max_windows is None else min(most, max_windows)
@@ -270,11 +262,6 @@ def fit_coverage_baseline(
         "validation_mse": losses,
     }  # fmt: skip
     return CoverageBaseline(name, label, predict, details)
-
-
-def _bases(codes: np.ndarray) -> np.ndarray:
-    """Take the structure off codes that hold one."""
-    return codes % np.uint8(N + 1)
 
 
 def _gc_features(codes, first, resolution, n_bins, half) -> np.ndarray:

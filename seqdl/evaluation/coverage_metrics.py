@@ -151,8 +151,7 @@ class CoverageSums:
 
     def metrics(self) -> CoverageMetrics:
         """Return the metrics of all that was added, float64 (T,) each."""
-        found = _metrics(self.by_track.sum(axis=0), self.by_bin.sum(axis=0))
-        return found
+        return _metrics(self.by_track.sum(axis=0), self.by_bin.sum(axis=0))
 
     def replicates(self, weights: np.ndarray) -> CoverageMetrics:
         """Return the metrics in every resample of the blocks.

@@ -6,11 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from seqdl.evaluation.outputs import write_json, write_table
+from seqdl.evaluation.outputs import FIGURE_STAMP, save_figures, write_json, write_table
+from seqdl.plot.coverage import EDGES, plot_examples, plot_scatter, plot_tracks
 
-# Edges of the map's cells: multiples of the track's training mean, four cells a doubling. What is less than
-# the first edge, 0 among it, has a cell of its own.
-EDGES = 2.0 ** np.arange(-5, 8.01, 0.25)
 _REGION_BINS = 320  # bins of a stretch that is drawn, about
 _REGIONS = (1.0, 0.9, 0.5)  # of the windows in the order of their signal: the richest, a rich one, the middle
 _TRACKS = 4
@@ -138,20 +136,13 @@ def write_coverage(folder: Path, metrics: dict, tracks, scatter, examples) -> li
     list of Path
         What was written: metrics.tsv, scatter.tsv, examples.tsv, figures/ and metrics.json.
     """
-    from seqdl.plot.coverage import plot_examples, plot_scatter, plot_tracks
-    from seqdl.plot.style import save_figure
-
     stamp = metrics["random_split"]
     tables = {"metrics": tracks, "scatter": scatter, "examples": examples}
     written = [write_table(folder / f"{name}.tsv", table, stamp) for name, table in tables.items()]
-    words = "RANDOM SPLIT: leaks" if stamp else ""
+    words = FIGURE_STAMP if stamp else ""
     figures = {
         "tracks": plot_tracks(tracks, stamp=words), "scatter": plot_scatter(scatter, stamp=words),
         "examples": plot_examples(examples, stamp=words),
     }  # fmt: skip
-    for name, figure in figures.items():
-        for suffix in (".png", ".svg"):
-            path = folder / "figures" / f"{name}{suffix}"
-            save_figure(figure, path)
-            written.append(path)
+    written += save_figures(folder, figures)
     return [*written, write_json(folder / "metrics.json", metrics)]

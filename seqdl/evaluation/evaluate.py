@@ -12,6 +12,7 @@ from seqdl.data.dataset import Dataset
 from seqdl.errors import InputError
 from seqdl.evaluation.baselines import check_baseline, default_baselines, fit_baseline
 from seqdl.evaluation.match import check_fold, check_match, dataset_notes
+from seqdl.evaluation.outputs import METRICS_FORMAT, METRICS_VERSION
 from seqdl.evaluation.resampling import resampling
 from seqdl.evaluation.summary import (
     calibration_table,
@@ -28,8 +29,6 @@ from seqdl.training.run import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-# Version 2 says the task; version 1 was of binary labels.
-FORMAT, VERSION = "seqdl-metrics", 2
 _ROWS = 4096
 
 
@@ -186,8 +185,8 @@ def evaluate(
 
     random_split = bool(data.random_split or run.random_split)
     metrics = {
-        "format": FORMAT,
-        "version": VERSION,
+        "format": METRICS_FORMAT,
+        "version": METRICS_VERSION,
         "task": "binary",
         "split": split,
         "random_split": random_split,

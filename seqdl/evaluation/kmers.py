@@ -7,6 +7,7 @@ import numpy as np
 from seqdl.encoding import N
 from seqdl.errors import InputError
 from seqdl.evaluation.baselines import BaselineOptions, Fitted, window_features, word_window
+from seqdl.evaluation.gapped_words import words
 from seqdl.evaluation.logistic import fit_logistic
 from seqdl.evaluation.metrics import finite_or_none
 from seqdl.progress import say
@@ -103,19 +104,12 @@ def kmer_counts(codes: np.ndarray, k: int, width: int | None = None) -> np.ndarr
     if width < k:
         raise InputError(f"`kmer_window` must hold at least one {k}-mer. Received: {width} bp.")
     left = (codes.shape[1] - width) // 2
-    group = np.append(group, n_groups)  # last: the k-mers that hold an N, cut off below
+    group = np.append(group, n_groups)  # last, so number -1: the k-mers that hold an N, cut off below
     places = width - k + 1
     counts = np.empty((len(codes), n_groups), np.uint8 if places <= 255 else np.uint16)
     for first in range(0, len(codes), _ROWS):
         part = codes[first : first + _ROWS, left : left + width]
-        number = np.zeros((len(part), places), np.int64)
-        unknown = np.zeros((len(part), places), bool)
-        for offset in range(k):
-            base = part[:, offset : offset + places]
-            number = number * 4 + (base & 3)
-            unknown |= base >= N
-        number[unknown] = 4**k
-        cell = group[number] + (n_groups + 1) * np.arange(len(part))[:, None]
+        cell = group[words(part, k)] + (n_groups + 1) * np.arange(len(part))[:, None]
         table = np.bincount(cell.ravel(), minlength=len(part) * (n_groups + 1))
         counts[first : first + _ROWS] = table.reshape(len(part), n_groups + 1)[:, :n_groups]
     return counts

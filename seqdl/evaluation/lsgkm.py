@@ -95,7 +95,7 @@ def _programs() -> tuple[str, str]:
     if None in found:
         missing = " and ".join(n for n, f in zip(("gkmtrain", "gkmpredict"), found, strict=True) if f is None)
         raise MissingDependencyError(
-            f"The baseline lsgkm needs the program {missing}, which is not on PATH. Build it from "
+            f"The baseline lsgkm needs {missing}, not on PATH. Build the programs from "
             "https://github.com/Dongwon-Lee/lsgkm (its licence is the GPL), or use --baselines gkm."
         )
     return tuple(found)

@@ -31,8 +31,7 @@ def check_match(run: Run, data: Dataset, allow_genome_mismatch: bool = False) ->
     if run.task != data.task:
         raise InputError(
             f"The run predicts {_TASKS[run.task]}, the dataset {data.path} holds {_TASKS[data.task]}. "
-            "Evaluate "
-            "on the dataset the run was made for."
+            "Evaluate on the dataset the run was made for."
         )
     if run.structured != data.structured:
         ours, theirs = ("bases with" if it.structured else "bases without" for it in (run, data))
@@ -89,18 +88,21 @@ def check_fold(run: Run, data: Dataset, split: str) -> None:
     which = "made of all folds" if fold["number"] is None else f"fold {fold['number']} of {fold['of']}"
     raise InputError(
         f"{run.path} is {which} of a cross-validation, so windows of the {split} split of {data.path} may "
-        "have "
-        "trained it. A fold's own held-out windows are measured in its folder held_out; unseen by all folds "
-        "is the test split (--split test)."
+        "have trained it. A fold's own held-out windows are measured in its folder held_out; unseen by all "
+        "folds is the test split (--split test)."
     )
 
 
 def dataset_notes(run: Run, data: Dataset) -> list[str]:
-    """Return a warning if the dataset is another file than the one the run was trained on; else nothing."""
+    """Return warnings: another dataset file than the one trained on, or a start from weights that knew it."""
+    notes = []
+    note = ((run.card.get("training") or {}).get("transfer") or {}).get("note")
+    if note:
+        notes.append(f"Where the training started from: {note}")
     known = (run.card.get("dataset") or {}).get("sha256")
     if known and data.path and Path(data.path).is_file() and data.sha256 != known:
-        return [
+        notes.append(
             "This is not the dataset file that the run was trained on: make sure that these windows were "
             "not among its training windows."
-        ]
-    return []
+        )
+    return notes

@@ -9,10 +9,13 @@ import numpy as np
 
 from seqdl.files import atomic_path, write_text
 
+# Version 2 says the task; version 1 was of binary labels.
+METRICS_FORMAT, METRICS_VERSION = "seqdl-metrics", 2
 PREDICTIONS_FORMAT, PREDICTIONS_VERSION = "seqdl-evaluation-predictions", 1
+FIGURE_STAMP = "RANDOM SPLIT: leaks"
 RANDOM_SPLIT_STAMP = (
-    "RANDOM SPLIT: leaks. Neighbouring, overlapping windows stand in training and test, "
-    "so every number here is too good."
+    f"{FIGURE_STAMP}. Neighbouring, overlapping windows stand in training and test, so every number here is "
+    "too good."
 )
 
 
@@ -192,12 +195,18 @@ def write_figures(folder: Path, curves, calibration, random_split: bool) -> list
         The files written.
     """
     from seqdl.plot.evaluation import plot_calibration, plot_category_curves
-    from seqdl.plot.style import save_figure
 
-    stamp = "RANDOM SPLIT: leaks" if random_split else ""
+    stamp = FIGURE_STAMP if random_split else ""
     figures = {"calibration": plot_calibration(calibration, stamp=stamp)}
     if len(curves):
         figures["curves"] = plot_category_curves(curves, stamp=stamp)
+    return save_figures(folder, figures)
+
+
+def save_figures(folder: Path, figures: dict) -> list[Path]:
+    """Write matplotlib figures by their names as PNG and SVG into the subfolder figures; return the files."""
+    from seqdl.plot.style import save_figure
+
     written = []
     for name, figure in figures.items():
         for suffix in (".png", ".svg"):

@@ -43,12 +43,19 @@ def resampling(
     Returns
     -------
     blocks : int64 (n,)
-        Block of every window, 0 to B - 1; a window that lies nowhere is a block of its own.
+        Block of every window, 0 to B - 1; a window that lies nowhere is a block of its
+        own, or with those of its group.
     weights : float64 (B, R)
         How often each block occurs in each resample; R is 0 where nothing can be resampled.
     """
     contigs = np.asarray(data.contig_ids)[indices]
     blocks = np.arange(len(indices), dtype=np.int64)
+    groups = getattr(data, "groups", None)
+    if groups is not None:
+        # Members of a family or cluster are alike: they are drawn together.
+        grouped = groups[indices] >= 0
+        blocks[grouped] = len(indices) + groups[indices][grouped]
+        blocks = np.unique(blocks, return_inverse=True)[1].astype(np.int64)
     placed = contigs >= 0
     if placed.any():
         size = max(block * data.bin, 2 * data.window)

@@ -90,14 +90,16 @@ def solve_ridge(train: Products, valid: Products) -> tuple[np.ndarray, float, di
         Chosen from `PENALTIES`, in units of the standardised features' variance.
     losses : dict of str to float
         Penalty tried to its squared error on validation bins, as a share of each track's variance, averaged
-        over tracks.
+        over the tracks that vary there.
     """
     from scipy.linalg import cho_factor, cho_solve
 
     gram = train.gram / train.n - np.outer(train.mean, train.mean)
     cross = train.cross / train.n - np.outer(train.mean, train.target)
     scale = np.sqrt(np.maximum(np.diag(gram), 1e-12))
-    variance = np.maximum(valid.square / valid.n - valid.target**2, 1e-12)
+    variance = valid.square / valid.n - valid.target**2
+    # A track that is constant, or unknown, on the validation bins says nothing of the penalty.
+    varies = variance > 1e-9 * np.maximum(train.square / train.n, 1e-9)
     # Validation products about the training means: what the fitted rule leaves, without a second pass.
     shift = np.outer(train.mean, valid.mean)
     gram_v = valid.gram / valid.n - shift - shift.T + np.outer(train.mean, train.mean)
@@ -113,7 +115,7 @@ def solve_ridge(train: Products, valid: Products) -> tuple[np.ndarray, float, di
         weights = cho_solve(factor, cross / scale[:, None]) / scale[:, None]
         left = square_v - 2 * np.einsum("ft,ft->t", weights, cross_v)
         left += np.einsum("ft,ft->t", weights, gram_v @ weights)
-        loss = float(np.mean(left / variance))
+        loss = float((left / np.where(varies, variance, np.inf)).sum() / max(varies.sum(), 1))
         losses[f"{penalty:g}"] = finite_or_none(loss)
         if best is not None and not loss < best[0]:
             break

@@ -11,6 +11,7 @@ import numpy as np
 from seqdl.data.stems import stem_features
 from seqdl.encoding import N, gc_content, symbols_of
 from seqdl.evaluation.baselines import BaselineOptions, Fitted, window_features
+from seqdl.evaluation.gapped_words import words
 from seqdl.evaluation.logistic import log_loss
 from seqdl.evaluation.metrics import finite_or_none
 from seqdl.progress import say
@@ -44,17 +45,10 @@ def word_shares(codes: np.ndarray, longest: int = MAX_WORD) -> np.ndarray:
     shares : float32 array, shape (n, 4 + 16 + ...)
         Occurrences, divided by the number of words of that length.
     """
-    n, length = codes.shape
-    columns = []
+    n, columns = len(codes), []
     for k in range(1, longest + 1):
-        places = max(length - k + 1, 0)
-        number = np.zeros((n, places), np.int64)
-        usable = np.ones((n, places), bool)
-        for offset in range(k):
-            base = codes[:, offset : offset + places]
-            number = number * 4 + (base & 3)
-            usable &= base < N
-        cells = (number + 4**k * np.arange(n)[:, None])[usable]
+        number = words(codes, k)
+        cells = (number + 4**k * np.arange(n)[:, None])[number >= 0]
         counts = np.bincount(cells, minlength=n * 4**k).reshape(n, 4**k)
         columns.append(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
     return np.concatenate(columns, axis=1).astype(np.float32)
@@ -78,7 +72,8 @@ def fit_stem_kmer(data, train, valid, test, options: BaselineOptions) -> Fitted:
     """Boost trees on hairpin stems, energies where the dataset has them, and words.
 
     Arguments as `seqdl.evaluation.baselines` says. Stems are `seqdl.data.stems.stem_features`; of a dataset
-    with structures also the share of paired bases and the number of hairpin loops.
+    with structures also the share of paired bases, the number of hairpin loops and the most nested pairs.
+    Energies count where every sequence has one.
     """
 
     def features_of(codes):
@@ -93,11 +88,11 @@ def fit_stem_kmer(data, train, valid, test, options: BaselineOptions) -> Fitted:
             for part, rows in zip(parts, which, strict=True)
         ]
         named += ", paired bases, loops"
-    if data.energies is not None:
+    energies = data.energies
+    # Where some are missing, that would tell which file a sequence is from.
+    if energies is not None and not np.isnan(energies).any():
         parts = [
-            np.concatenate(
-                [part, np.stack([e := data.energies[rows], e / np.maximum(part[:, 0], 1)], 1)], axis=1
-            )
+            np.concatenate([part, np.stack([e := energies[rows], e / np.maximum(part[:, 0], 1)], 1)], axis=1)
             for part, rows in zip(parts, which, strict=True)
         ]
         named += ", minimum free energy"

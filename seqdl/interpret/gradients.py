@@ -13,7 +13,9 @@ import numpy as np
 
 from seqdl.encoding import ALPHABET, one_hot, reverse_complement, reverse_complement_one_hot
 from seqdl.errors import InputError
-from seqdl.prediction.predictor import in_precision, require_finite
+from seqdl.files import require_other
+from seqdl.prediction.precision import in_precision
+from seqdl.prediction.predictor import require_finite
 from seqdl.words import few, suggest
 
 METHODS = ("saliency", "grad_x_input", "integrated_gradients")
@@ -249,14 +251,17 @@ def attribute(
     """
     from seqdl.interpret.windows import read_windows
     from seqdl.interpret.writers import check_suffix, write_attribution
-    from seqdl.prediction.tasks import require_bases, require_labels
+    from seqdl.prediction.tasks import require_bases, require_dna, require_labels
     from seqdl.training.run import Run
 
     if out is not None:
         check_suffix(out)
+        require_other(out, genome, bed, fasta)
     run = Run.open(run)
     require_labels(run, "Attribution")
     require_bases(run, "Attribution")
+    if genome is not None:
+        require_dna(run, "Attribution of places of a genome")
     index = target_index(run, target)
     codes, regions = read_windows(
         run,

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from seqdl.errors import InputError
+from seqdl.files import is_gzip
 from seqdl.io.rows import DepthCounter, EndCounter, Rows
 from seqdl.io.signal import Binned, Reading, lacking_contigs, match_contigs
 
 # Unmapped, secondary, failed, duplicate, supplementary: never counted.
 _LEFT_OUT = 0x4 | 0x100 | 0x200 | 0x400 | 0x800
 _PAIRED, _PROPER, _REVERSE, _FIRST = 0x1, 0x2, 0x10, 0x40
+_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
 _BLOCK = 1 << 20  # reads whose numbers are held at once
 _CRAM_FIELDS = 0x1FF  # name to mate's place and template length: no bases, so no reference is needed
 
@@ -115,11 +117,23 @@ def _fragments(reads, reading: Reading):
     yield np.array(out, np.int64).reshape(-1, 3).T
 
 
+def _ends_well(path: Path) -> bool:
+    """Tell whether a file ends with the empty block that closes BGZF (SAM specification, 4.1.2)."""
+    with open(path, "rb") as handle:
+        handle.seek(max(path.stat().st_size - len(_BGZF_END), 0))
+        return handle.read() == _BGZF_END
+
+
 @contextmanager
 def _open(path: Path):
     """Open a BAM or CRAM with its index; what goes wrong while it is read is told with its name."""
     import pysam
 
+    # Asked before htslib does: pysam would print a traceback of its own while it closes such a file.
+    if is_gzip(path) and not _ends_well(path):
+        raise InputError(
+            f"The track {path} is truncated: the mark at a BAM file's end is missing. Make or fetch it again."
+        )
     verbosity = pysam.set_verbosity(0)  # htslib would print its own complaint besides ours
     try:
         with pysam.AlignmentFile(

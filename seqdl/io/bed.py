@@ -199,10 +199,9 @@ def place(
             over = int(table.end[first] - limits[first])
             raise InputError(
                 f"{table.where(first)}: the interval "
-                f"{table.chrom[first]}:{table.start[first]}-{table.end[first]} ends "
-                f"{over:,} bases past its contig ({limits[first]:,} bases); {int(past.sum()):,} of "
-                f"{len(past):,} "
-                f"intervals of this file do. Is this the right assembly? --clip cuts them at the end."
+                f"{table.chrom[first]}:{table.start[first]}-{table.end[first]} ends {over:,} bases past its "
+                f"contig ({limits[first]:,} bases); {int(past.sum()):,} of {len(past):,} intervals of this "
+                "file do. Is this the right assembly? --clip cuts them at the end."
             )
         inside = table.start < limits
         outside, clipped = int((~inside).sum()), int((past & inside).sum())
@@ -227,15 +226,13 @@ def _summit(text: str, start: int, end: int, source: str, number: int) -> int:
         offset = int(text)
     except ValueError:
         raise InputError(
-            f"{source}:{number}: column 10 of a narrowPeak line is the summit's offset, a whole "
-            "number or -1. "
-            f"Received: {text!r}."
+            f"{source}:{number}: column 10 of a narrowPeak line is the summit's offset, a whole number or "
+            f"-1. Received: {text!r}."
         ) from None
     if offset > end - start:
         raise InputError(
-            f"{source}:{number}: the summit's offset, column 10, lies inside the peak. Received: "
-            f"{offset} in a peak "
-            f"of {end - start} bases."
+            f"{source}:{number}: the summit's offset, column 10, lies inside the peak. Received: {offset} in "
+            f"a peak of {end - start} bases."
         )
     # Some ENCODE files count a summit at the very end one too far: it is the last base.
     return min(start + offset, end - 1) if offset >= 0 else -1

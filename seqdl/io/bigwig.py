@@ -14,6 +14,25 @@ from seqdl.io.signal import Binned, Reading, lacking_contigs, match_contigs
 _CHUNK = 1 << 20  # bases: 4 MB as float32, which caches still hold
 
 
+def require_pybigwig():
+    """Return the module pyBigWig.
+
+    Raises
+    ------
+    MissingDependencyError
+        If it is not installed, or was built without numpy.
+    """
+    try:
+        import pyBigWig
+    except ImportError:
+        raise MissingDependencyError("bigWig files need the package pyBigWig: pip install pyBigWig") from None
+    if not pyBigWig.numpy:
+        raise MissingDependencyError(
+            "The installed pyBigWig was built without numpy: pip install --force-reinstall pyBigWig"
+        )
+    return pyBigWig
+
+
 def open_bigwig(path: str | Path):
     """Open a bigWig for reading.
 
@@ -24,14 +43,9 @@ def open_bigwig(path: str | Path):
     MissingDependencyError
         If pyBigWig is not installed.
     """
+    module = require_pybigwig()
     try:
-        import pyBigWig
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Reading bigWig files needs the package pyBigWig: pip install pyBigWig"
-        ) from error
-    try:
-        handle = pyBigWig.open(str(path))
+        handle = module.open(str(path))
     except RuntimeError:
         handle = None
     if handle is None or not handle.isBigWig():
@@ -71,8 +85,6 @@ def read_bigwig(
     try:
         names, notes = match_contigs(path, handle.chroms() or {}, rows, alias)
         values = np.zeros(len(rows), np.float32)
-        if reading.absent == "unknown":
-            values[:] = np.nan
         widths, filled = row_widths(rows), 0
         # Whole rows a chunk, so that no row is cut by a chunk's border.
         step = max(_CHUNK // rows.resolution, 1)
@@ -104,6 +116,8 @@ def _bases(handle, path: Path, name: str, start: int, end: int) -> np.ndarray:
         raise InputError(
             f"The track {path} is truncated or damaged at {name}:{start}-{end}: {error}. Fetch it again."
         ) from error
+    if not len(bases):  # what pyBigWig gives of a file without any value
+        return np.full(end - start, np.nan, np.float32)
     # fmin and fmax pass NaN over: two quick looks instead of a mask.
     if np.fmin.reduce(bases) < 0 or np.fmax.reduce(bases) == np.inf:
         at = int(np.argmax((bases < 0) | np.isinf(bases)))

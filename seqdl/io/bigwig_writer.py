@@ -6,29 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from seqdl.errors import MissingDependencyError
 from seqdl.genome import Genome
-
-
-def require_pybigwig():
-    """Return the module pyBigWig.
-
-    Raises
-    ------
-    MissingDependencyError
-        If it is not installed, or was built without numpy.
-    """
-    try:
-        import pyBigWig
-    except ImportError:
-        raise MissingDependencyError(
-            "Writing bigWig files needs the package pyBigWig: pip install pyBigWig"
-        ) from None
-    if not pyBigWig.numpy:
-        raise MissingDependencyError(
-            "The installed pyBigWig was built without numpy: pip install --force-reinstall pyBigWig"
-        )
-    return pyBigWig
+from seqdl.io.bigwig import require_pybigwig
 
 
 class BigWigWriter:
@@ -50,6 +29,8 @@ class BigWigWriter:
 
     def __init__(self, path: Path, genome: Genome, unit: int) -> None:
         self._path, self._lengths, self._unit, self._bases = path, genome.lengths, unit, 0
+        with open(path, "wb"):  # says why it cannot be written; the library would crash
+            pass
         self._file = require_pybigwig().open(str(path), "w")
         self._file.addHeader([(name, int(n)) for name, n in zip(genome.names, genome.sizes, strict=True)])
 

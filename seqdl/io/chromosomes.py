@@ -115,9 +115,8 @@ def reconcile(
     if names and not mapping and not allow_none:
         raise InputError(
             f"{what}: none of its contig names is in the genome. Found: {few(names)}; the genome has: "
-            f"{few(genome_names)}. Is this the right assembly? Otherwise give an alias table "
-            "(--alias names.tsv, "
-            f"lines of from<TAB>to)."
+            f"{few(genome_names)}. Is this the right assembly? Otherwise give an alias table (--alias "
+            "names.tsv, lines of from<TAB>to)."
         )
     return Reconciliation(mapping, rules, tuple(unmatched), _report(what, mapping, rules, unmatched))
 

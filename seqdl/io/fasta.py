@@ -163,9 +163,8 @@ class _Part:
             line = int(np.searchsorted(np.cumsum([len(t) for t in self.lines]), at, "right"))
             letter = "".join(self.lines)[at]
             raise InputError(
-                f"{self.source}:{self.line_numbers[line]}: {letter!r} is no nucleotide letter "
-                "(ACGTU, or IUPAC codes "
-                f"read as N). Is this a protein file?"
+                f"{self.source}:{self.line_numbers[line]}: {letter!r} is no nucleotide letter (ACGTU, or "
+                "IUPAC codes read as N). Is this a protein file?"
             )
         return FastaRecords(
             tuple(self.names), codes, np.concatenate([[0], np.cumsum(lengths)]), tuple(self.headers)

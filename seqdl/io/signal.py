@@ -87,8 +87,14 @@ class Binned(NamedTuple):
     notes: tuple[str, ...]
 
 
-def parse_shift(shift: str | Sequence[int] | None) -> tuple[int, int]:
+def parse_shift(shift: str | Sequence[int] | None, name: str = "shift") -> tuple[int, int]:
     """Read a shift of ends: "tn5" (+4, -5), "left,right", or two numbers; none is (0, 0).
+
+    Parameters
+    ----------
+    shift : str or pair of int, optional
+    name : str
+        What it is called, for messages.
 
     Raises
     ------
@@ -104,11 +110,11 @@ def parse_shift(shift: str | Sequence[int] | None) -> tuple[int, int]:
         left, right = (int(p) for p in parts)
     except (TypeError, ValueError):
         raise InputError(
-            f"`shift` is two whole numbers with a comma (left end, right end), such as 4,-5, or tn5. "
+            f"`{name}` is two whole numbers with a comma (left end, right end), such as 4,-5, or tn5. "
             f"Received: {shift!r}."
         ) from None
     if max(abs(left), abs(right)) > 1000:
-        raise InputError(f"`shift` is at most 1,000 bases. Received: {left},{right}.")
+        raise InputError(f"`{name}` is at most 1,000 bases. Received: {left},{right}.")
     return left, right
 
 

@@ -95,8 +95,7 @@ def read_members(path: str | Path) -> dict[str, zipfile.ZipInfo]:
         if info.file_size > LARGEST[name] or too_much:
             raise InputError(
                 f"{path}: {name} says that it unpacks to {info.file_size:,} bytes from "
-                f"{info.compress_size:,}. "
-                f"No model does; it was not opened."
+                f"{info.compress_size:,}. No model does; it was not opened."
             )
         stored += info.compress_size
         members[name] = info
@@ -188,9 +187,8 @@ def _check_class(item: dict, registered: set[str], where: str) -> None:
         return
     raise InputError(
         f"{where} was not opened: it holds {what} of {module or 'no module'}, which is neither one of "
-        "Keras's own "
-        f"layers nor registered. If it is yours, decorate the class with "
-        f"@keras.saving.register_keras_serializable('your_package') and import it first."
+        "Keras's own layers nor registered. If it is yours, decorate the class with "
+        "@keras.saving.register_keras_serializable('your_package') and import it first."
     )
 
 

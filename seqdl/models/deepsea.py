@@ -37,8 +37,7 @@ if TYPE_CHECKING:
 
 PAPER = (
     "Zhou J, Troyanskaya OG. Predicting effects of noncoding variants with deep learning-based sequence "
-    "model. "
-    "Nature Methods 12, 931-934 (2015). doi:10.1038/nmeth.3547"
+    "model. Nature Methods 12, 931-934 (2015). doi:10.1038/nmeth.3547"
 )
 
 
@@ -238,8 +237,7 @@ ENTRY = ModelEntry(
                 "1/sqrt(inputs)",
                 "L2 5e-7 is on kernels; the original's equal weight decay 1e-6 is on biases too",
                 "L1 1e-8 on the logits is averaged over the batch and reaches the whole network; the "
-                "original "
-                "sums it over the batch, and only the last layer learns from it",
+                "original sums it over the batch, and only the last layer learns from it",
                 "max norm 0.9 is applied after each step; the original applies it between gradient and step",
                 "the optimiser is seqdl's to choose; the original: SGD, learning rate 1 (decay 8e-7 a step), "
                 "momentum 0.9, batch 16",

@@ -1,7 +1,6 @@
 """What several networks share: the convolution block, the hidden layer, and the ends.
 
-Keras is imported inside the functions: the list of models must stay light. The checks of sizes, from
-`seqdl.models.checks`, can be imported from here too.
+Keras is imported inside the functions: the list of models must stay light.
 """
 
 from __future__ import annotations
@@ -10,41 +9,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from seqdl.models.checks import (
-    check_activation,
-    check_choice,
-    check_output_bias,
-    check_penalties,
-    check_rates,
-    check_sizes,
-    check_window,
-    shortest_window,
-    take_lists,
-)
+from seqdl.models.checks import check_output_bias
 
 if TYPE_CHECKING:
     import keras
     import numpy as np
-
-__all__ = [
-    "NORM_MOMENTUM",
-    "assign_bias",
-    "batch_norm",
-    "binary_head",
-    "check_activation",
-    "check_choice",
-    "check_output_bias",
-    "check_penalties",
-    "check_rates",
-    "check_sizes",
-    "check_window",
-    "conv_block",
-    "coverage_head",
-    "dense_block",
-    "options_of",
-    "shortest_window",
-    "take_lists",
-]
 
 # Keras's .99 lets BatchNorm's running statistics trail the weights by hundreds of steps: with a high
 # learning rate the validation loss then measures that delay and not the network.

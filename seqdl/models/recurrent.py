@@ -18,15 +18,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from seqdl.errors import InputError
-from seqdl.models.parts import (
-    binary_head,
-    check_choice,
-    check_output_bias,
-    check_rates,
-    check_sizes,
-    dense_block,
-    options_of,
-)
+from seqdl.models.checks import check_choice, check_output_bias, check_rates, check_sizes
+from seqdl.models.parts import binary_head, dense_block, options_of
 from seqdl.models.registry import ModelEntry, Preset
 
 if TYPE_CHECKING:

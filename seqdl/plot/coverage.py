@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqdl.plot.style import GREY, INK, MODEL_LABELS, MODEL_LINES, VERMILION, color_of, new_figure, style
+from seqdl.plot.style import (
+    GREY,
+    INK,
+    MODEL_LABELS,
+    MODEL_LINES,
+    VERMILION,
+    color_of,
+    new_figure,
+    stamp_figure,
+    style,
+)
 
+# Edges of the map's cells: multiples of the track's training mean, four cells a doubling. What is less than
+# the first edge, 0 among it, has a cell of its own.
+EDGES = 2.0 ** np.arange(-5, 8.01, 0.25)
 _NAMED = 24  # tracks that get a row with their name; more become points
 
 
@@ -52,7 +65,7 @@ def plot_tracks(tracks, *, metric: str = "pearson", stamp: str = ""):
         ax.set_xlim(right=1.0)
         ax.set_xlabel(f"{_name(metric)}, with its interval")
         figure.legend(loc="outside upper left", ncols=len(models))
-        _stamp(figure, stamp)
+        stamp_figure(figure, stamp)
     return figure
 
 
@@ -69,7 +82,7 @@ def _points(wide, models: list[str], metric: str, stamp: str):
         ax.set_xlabel(f"{_name(metric)}, {MODEL_LABELS.get(best, best)}")
         ax.set_ylabel(f"{_name(metric)}, network")
         ax.set_title(f"{len(wide):,} tracks")
-        _stamp(figure, stamp)
+        stamp_figure(figure, stamp)
     return figure
 
 
@@ -89,8 +102,6 @@ def plot_scatter(scatter, *, stamp: str = ""):
     matplotlib.figure.Figure
     """
     from matplotlib.colors import LogNorm
-
-    from seqdl.evaluation.coverage_pictures import EDGES
 
     places = np.concatenate([[0.0], EDGES[:-1]])
     grid = np.zeros((len(places), len(places)))
@@ -113,7 +124,7 @@ def plot_scatter(scatter, *, stamp: str = ""):
         ax.set_xlabel("observed (multiples of the track's mean)")
         ax.set_ylabel("predicted")
         figure.colorbar(mesh, ax=ax, label="bins")
-        _stamp(figure, stamp)
+        stamp_figure(figure, stamp)
     return figure
 
 
@@ -164,7 +175,7 @@ def plot_examples(examples, *, stamp: str = ""):
                     ax.set_xlabel(f"{part['chrom'].iloc[0]} (kb)")
         handles, labels = axes[0, 0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=len(labels))
-        _stamp(figure, stamp)
+        stamp_figure(figure, stamp)
     return figure
 
 
@@ -177,8 +188,3 @@ def _name(metric: str) -> str:
     return {"pearson": "Pearson r over bins", "profile_pearson": "Pearson r inside windows"}.get(
         metric, metric
     )
-
-
-def _stamp(figure, stamp: str) -> None:
-    if stamp:
-        figure.suptitle(stamp, color=VERMILION, fontweight="bold", fontsize=10)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqdl.plot.style import GREY, INK, MODEL_LABELS, MODEL_LINES, VERMILION, color_of, new_figure, style
+from seqdl.plot.style import GREY, INK, MODEL_LABELS, MODEL_LINES, color_of, new_figure, stamp_figure, style
 
 _ORDER = ("network", "lsgkm", "gkm", "kmer", "gc_length")
 
@@ -56,8 +56,7 @@ def plot_category_curves(curves, *, top: int = 4, stamp: str = ""):
         axes[0, 0].set_ylabel("true positive rate")
         axes[1, 0].set_ylabel("precision")
         axes[0, 0].legend(loc="lower right")
-        if stamp:
-            figure.suptitle(stamp, color=VERMILION, fontweight="bold", fontsize=10)
+        stamp_figure(figure, stamp)
     return figure
 
 
@@ -109,8 +108,7 @@ def plot_calibration(calibration, *, stamp: str = ""):
             ax.set_xlabel("predicted probability")
         axes[0, 0].set_ylabel("share that carries the target")
         axes[0, 0].legend(loc="upper left")
-        if stamp:
-            figure.suptitle(stamp, color=VERMILION, fontweight="bold", fontsize=10)
+        stamp_figure(figure, stamp)
     return figure
 
 

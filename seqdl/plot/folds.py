@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqdl.plot.style import INK, MODEL_LABELS, color_of, new_figure, style
+from seqdl.plot.style import INK, MODEL_LABELS, color_of, new_figure, stamp_figure, style
 
 SHOWN = 3  # metrics at most
 _WORDS = {
@@ -49,8 +49,7 @@ def plot_folds(table, summary, *, stamp: str = ""):
             ax.set_xticks(range(len(models)), [_short(MODEL_LABELS.get(m, labels[m])) for m in models])
             ax.set_xlim(-0.6, len(models) - 0.4)
             ax.set_title(metric_words(metric))
-        if stamp:
-            figure.suptitle(stamp, color="#B00020", fontsize=9, fontweight="bold")
+        stamp_figure(figure, stamp)
         figure.supxlabel("a point a fold, in their order; line: mean; bar: standard deviation", fontsize=8)
     return figure
 

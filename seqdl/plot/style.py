@@ -119,6 +119,12 @@ def new_figure(width: float = 6.0, height: float = 3.2, rows: int = 1, columns: 
     return figure, axes
 
 
+def stamp_figure(figure, stamp: str) -> None:
+    """Write a warning, such as "RANDOM SPLIT: leaks", across a figure's top; "" writes nothing."""
+    if stamp:
+        figure.suptitle(stamp, color=VERMILION, fontweight="bold", fontsize=10)
+
+
 def figure_bytes(figure, suffix: str = ".svg", dpi: int = 160) -> bytes:
     """Render a figure in memory.
 

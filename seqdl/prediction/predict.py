@@ -11,10 +11,12 @@ import numpy as np
 
 from seqdl.encoding import RNA
 from seqdl.errors import InputError
+from seqdl.files import require_other
 from seqdl.genome import Genome
 from seqdl.prediction.predictor import Predictor, default_batch_size
 from seqdl.prediction.rna_sources import rna_windows
 from seqdl.prediction.sources import region_windows, sequence_windows
+from seqdl.prediction.tasks import require_dna
 from seqdl.prediction.tracks import is_big_wig, predict_tracks
 from seqdl.prediction.writers import FORMAT, VERSION, check_suffix, open_writer
 from seqdl.progress import progress_bar
@@ -141,17 +143,24 @@ def predict(
     bigwig = bigwig or (out is not None and is_big_wig(out))
     if bigwig:
         _check_tracks(genome, bed, fasta, out, logits)
+        if lengths != "error" or step is not None:
+            raise InputError(
+                "`lengths` and `step` are for sequences (`fasta`); tracks are tiled (`overlap`)."
+            )
     elif regions is not None or overlap:
         raise InputError("`regions` and `overlap` are for tracks: add `bigwig` (--bigwig), or give `bed`.")
     else:
         _check_windows(genome, bed, fasta)
     if out is not None and not bigwig:
         check_suffix(out)
+    if out is not None:
+        require_other(out, genome, bed, fasta, regions, alias)
     run = Run.open(run)
     names = list(run.target_names)
     columns = _choose(names, targets)
     _check_task(run, out if not bigwig else None, logits)
     if genome is not None:
+        require_dna(run, "Predicting places of a genome")
         genome = genome if isinstance(genome, Genome) else Genome(genome)
         run.check_genome(genome, allow_mismatch=allow_genome_mismatch)
     if bigwig:
@@ -212,8 +221,7 @@ def _check_windows(genome, bed, fasta) -> None:
     if (bed is None) == (fasta is None):
         raise InputError(
             "Give either `bed` (with `genome`) or `fasta`, or ask for tracks of a genome (`bigwig`): what "
-            "shall "
-            "be predicted?"
+            "shall be predicted?"
         )
     if bed is not None and genome is None:
         raise InputError("Regions of a BED file need their genome: give `genome` (--genome).")
@@ -267,8 +275,7 @@ def _kind(run: Run, logits: bool) -> str:
     if run.task == "coverage":
         return (
             f"coverage in the unit trained on: {run.output_shape[0]} values of {run.resolution} bp, the "
-            "first "
-            f"beginning {(run.window - run.bin) // 2} bases into the window"
+            f"first beginning {(run.window - run.bin) // 2} bases into the window"
         )
     return "log odds (natural logarithm)" if logits else "probabilities"
 

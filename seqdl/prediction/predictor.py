@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from seqdl.training.run import Run
 
-__all__ = ["BFLOAT16_NOTE", "POLICIES", "Predictor", "default_batch_size", "in_precision", "require_finite"]
-
 _STRUCTURED = CHANNELS + len(STRUCTURE)
 
 

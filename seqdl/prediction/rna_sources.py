@@ -9,7 +9,7 @@ import numpy as np
 
 from seqdl.encoding import N, add_structure
 from seqdl.errors import InputError
-from seqdl.prediction.sources import LENGTH_RULES, N_IN_WINDOW, OK, Part, Source
+from seqdl.prediction.sources import N_IN_WINDOW, OK, Part, Source, check_step
 
 _RECORDS = 256  # sequences read at a time
 
@@ -55,11 +55,7 @@ def rna_windows(
     """
     from seqdl.io.structure import holds_structure, open_unmatched
 
-    if lengths not in LENGTH_RULES:
-        raise InputError(f"`lengths` must be one of {', '.join(LENGTH_RULES)}. Received: {lengths!r}.")
-    step = window if step is None else step
-    if step < 1:
-        raise InputError(f"`step` must be a positive number of bases. Received: {step}.")
+    step = check_step(lengths, step, window)
     given = holds_structure(fasta)
     if structured and not given:
         from seqdl.data.fold import require_viennarna

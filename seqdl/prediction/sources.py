@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from seqdl.encoding import N
-from seqdl.errors import InputError
+from seqdl.errors import InputError, require_one_of
 from seqdl.genome import Genome
 from seqdl.words import few
 
@@ -180,6 +180,15 @@ def region_windows(
     return Source(len(starts), parts(), rule)
 
 
+def check_step(lengths: str, step: int | None, window: int) -> int:
+    """Return the bases between windows of "tile", the window's length if left out; refuse what is no rule."""
+    require_one_of("lengths", lengths, LENGTH_RULES)
+    step = window if step is None else step
+    if step < 1:
+        raise InputError(f"`step` must be a positive number of bases. Received: {step}.")
+    return step
+
+
 def sequence_windows(
     fasta: str | Path, window: int, rows: int, lengths: str = "error", step: int | None = None
 ) -> Source:
@@ -211,11 +220,7 @@ def sequence_windows(
     """
     from seqdl.io.fasta import iter_fasta
 
-    if lengths not in LENGTH_RULES:
-        raise InputError(f"`lengths` must be one of {', '.join(LENGTH_RULES)}. Received: {lengths!r}.")
-    step = window if step is None else step
-    if step < 1:
-        raise InputError(f"`step` must be a positive number of bases. Received: {step}.")
+    step = check_step(lengths, step, window)
 
     def pieces() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         for records in iter_fasta(fasta, _RECORDS):
@@ -223,10 +228,9 @@ def sequence_windows(
                 codes = records.sequence(index)
                 if len(codes) > window if lengths == "pad" else lengths == "error" and len(codes) != window:
                     raise InputError(
-                        f"{fasta}: the sequence {name!r} has {len(codes):,} bases and the model's window "
-                        f"is {window:,}. "
-                        "--lengths centre takes the middle of each (N around short ones), --lengths "
-                        "tile covers it; --lengths pad takes shorter ones whole."
+                        f"{fasta}: the sequence {name!r} has {len(codes):,} bases and the model's window is "
+                        f"{window:,}. --lengths centre takes the middle of each (N around short ones), "
+                        "--lengths tile covers it; --lengths pad takes shorter ones whole."
                     )
                 starts = _window_starts(len(codes), window, lengths, step)
                 for at in range(0, len(starts), rows):

@@ -29,9 +29,8 @@ def require_labels(run: Run, what: str) -> None:
         bins, tracks = run.output_shape
         raise InputError(
             f"{what} compares the log odds of labels, one a window. This run predicts coverage, {bins:,} "
-            "bins of "
-            f"{tracks:,} tracks a window, which has none. Give a run of binary labels; or predict the tracks "
-            "(`seqdl predict --bigwig`)."
+            f"bins of {tracks:,} tracks a window, which has none. Give a run of binary labels; or predict "
+            "the tracks (`seqdl predict --bigwig`)."
         )
 
 
@@ -50,8 +49,7 @@ def require_bases(run: Run, what: str) -> None:
     if run.structured:
         raise InputError(
             f"{what} needs a run that reads bases alone. This one reads each base with its secondary "
-            "structure, "
-            "which changes when a base does: train one on sequences without structure."
+            "structure, which changes when a base does: train one on sequences without structure."
         )
 
 
@@ -70,6 +68,5 @@ def require_dna(run: Run, what: str) -> None:
     if run.card["alphabet"] == RNA:
         raise InputError(
             f"{what} needs a run that reads DNA, windows of a genome. This one reads RNA sequences, which "
-            "have "
-            "no place there."
+            "have no place there."
         )

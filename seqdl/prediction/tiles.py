@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -152,7 +153,7 @@ def predict_contig(
     windows : int64 array
         Ascending, of `wanted_windows`. Those whose middle holds no known base are left out.
     rows : int
-        Windows at a time: memory is that of these, whatever the contig's length.
+        Windows at a time: memory is that of these, whatever the contig's length and the regions' places.
     advance : callable
         Called with the number of windows done.
 
@@ -164,6 +165,8 @@ def predict_contig(
     left = (tiling.window - tiling.bin) // 2
     n_units = -(-int(genome.sizes[contig]) // tiling.unit)
     weights = tiling.weights[None, :, None]
+    # Windows side by side, no unit twice among each `lanes`-th of them: plain sums, no slow scatter.
+    lanes = -(-tiling.width // tiling.step)
     held: tuple[int, np.ndarray, np.ndarray] | None = None  # first unit, weighted sums, weights
     for at in range(0, len(windows), rows):
         part = windows[at : at + rows]
@@ -172,31 +175,33 @@ def predict_contig(
         values = forward(codes[known])
         if values.ndim == 2:  # one number a window stands for all its units
             values = np.broadcast_to(values[:, None], (len(values), tiling.width, values.shape[1]))
-        units = part[known, None] * tiling.step + np.arange(tiling.width)
-        first, last = int(part[0]) * tiling.step, int(part[-1]) * tiling.step + tiling.width
-        if held is not None:
-            if held[0] + len(held[1]) > first:
-                first = min(first, held[0])
-            else:
-                yield _finish(held, n_units)
-                held = None
-        total = np.zeros((last - first, values.shape[2]), np.float32)
-        weight = np.zeros((last - first, 1), np.float32)
-        if held is not None:
-            total[: len(held[1])] += held[1]
-            weight[: len(held[1])] += held[2]
-        # Windows side by side, no unit twice among each `lanes`-th of them: plain sums, no slow scatter.
-        lanes = -(-tiling.width // tiling.step)
-        for lane in range(lanes):
-            chosen = np.flatnonzero(part[known] % lanes == lane)
-            places = units[chosen] - first
-            total[places] += values[chosen] * weights
-            weight[places] += weights
-        done = int(windows[at + rows]) * tiling.step - first if at + rows < len(windows) else last - first
-        done = min(max(done, 0), last - first)
-        if done:
-            yield _finish((first, total[:done], weight[:done]), n_units)
-        held = (first + done, total[done:], weight[done:]) if done < last - first else None
+        numbers = part[known]
+        # Regions far apart hold nothing of what lies between them.
+        apart = np.flatnonzero(np.diff(part) * tiling.step >= tiling.width) + 1
+        for low, high in pairwise([0, *apart.tolist(), len(part)]):
+            first, last = int(part[low]) * tiling.step, int(part[high - 1]) * tiling.step + tiling.width
+            if held is not None:
+                if held[0] + len(held[1]) > first:
+                    first = min(first, held[0])
+                else:
+                    yield _finish(held, n_units)
+                    held = None
+            total = np.zeros((last - first, values.shape[2]), np.float32)
+            weight = np.zeros((last - first, 1), np.float32)
+            if held is not None:
+                total[: len(held[1])] += held[1]
+                weight[: len(held[1])] += held[2]
+            here = slice(*np.searchsorted(numbers, (part[low], part[high - 1] + 1)))
+            for lane in range(lanes):
+                chosen = numbers[here] % lanes == lane
+                places = numbers[here][chosen, None] * tiling.step + np.arange(tiling.width) - first
+                total[places] += values[here][chosen] * weights
+                weight[places] += weights
+            after = int(windows[at + high]) * tiling.step if at + high < len(windows) else last
+            done = min(max(after, first), last) - first
+            if done:
+                yield _finish((first, total[:done], weight[:done]), n_units)
+            held = (first + done, total[done:], weight[done:]) if done < last - first else None
         advance(len(part))
     if held is not None:
         yield _finish(held, n_units)

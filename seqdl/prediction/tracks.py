@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from seqdl.errors import InputError
-from seqdl.files import atomic_path, write_text
+from seqdl.files import atomic_path, full_suffix, write_text
 from seqdl.genome import Genome
-from seqdl.io.bigwig_writer import BigWigWriter, require_pybigwig
+from seqdl.io.bigwig import require_pybigwig
+from seqdl.io.bigwig_writer import BigWigWriter
 from seqdl.prediction.predictor import Predictor
 from seqdl.prediction.sources import place_regions
 from seqdl.prediction.tiles import make_tiling, predict_contig, wanted_windows
+from seqdl.prediction.writers import SUFFIXES as TABLES
 from seqdl.progress import progress_bar, say
 from seqdl.training.run import Run
 from seqdl.version import __version__
@@ -81,6 +83,10 @@ def predict_tracks(
     names = [run.target_names[i] for i in columns]
     out = Path(out).expanduser()
     single = is_big_wig(out)
+    if not single and full_suffix(out) in TABLES and not out.is_dir():
+        raise InputError(
+            f"Tracks are bigWig files: give `out` a folder, or a name that ends in .bw. Received: {out}."
+        )
     if single and len(names) > 1:
         raise InputError(
             f"One bigWig file holds one target, and {len(names)} are to be written. Give a folder, or one of "
@@ -160,8 +166,7 @@ def _check_handles(n: int) -> None:
         if hard != resource.RLIM_INFINITY and wanted > hard:
             raise InputError(
                 f"{n:,} tracks are written at once, and this system lets a program open {hard:,} files. "
-                "Write "
-                "some at a time: --targets A,B,C."
+                "Write some at a time: --targets A,B,C."
             )
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
@@ -177,7 +182,7 @@ def _regions(bed, genome: Genome, alias, clip: bool) -> dict[int, np.ndarray] | 
 
 def _index(run: Run, predictor: Predictor, genome: Genome, tiling, names, paths) -> dict:
     """Say what the files are: a bigWig has no room for it. Names of files only, no folders."""
-    table = run.targets.set_index("name")
+    table, made = run.targets.set_index("name"), {t["name"]: t for t in run.card.get("transforms") or []}
     return {
         "format": "seqdl-tracks", "version": 1, "seqdl": __version__, "run": run.path.name,
         "model": run.label, "genome": f"{genome.name} {genome.checksum}",
@@ -186,7 +191,8 @@ def _index(run: Run, predictor: Predictor, genome: Genome, tiling, names, paths)
         "strand_average": predictor.strand_average, "precision": predictor.precision,
         "tracks": [
             {"file": path.name, "target": name,
-             **{key: str(table.at[name, key]) for key in ("cell", "assay", "category", "unit")}}
+             **{key: str(table.at[name, key]) for key in ("cell", "assay", "category", "unit")},
+             "transform": made.get(name)}
             for name, path in zip(names, paths, strict=True)
         ],
     }  # fmt: skip

@@ -51,9 +51,8 @@ def judge_coverage(found: Inputs) -> tuple[str, list[str]]:
     first = (
         f"{middle} with what was observed by Pearson's r {number(network['median_pearson'])}"
         f"{interval_words(network.get('median_pearson_ci'))} over bins of {metrics['resolution']:,} bases, "
-        "and "
-        f"explains {100 * (network.get('median_deviance_explained') or 0):.0f} % of the Poisson deviance, on "
-        f"{count(metrics.get('n_windows', 0), 'test window')} {test_place(found)}."
+        f"and explains {100 * (network.get('median_deviance_explained') or 0):.0f} % of the Poisson "
+        f"deviance, on {count(metrics.get('n_windows', 0), 'test window')} {test_place(found)}."
     )
     if not others:
         return "unknown", [
@@ -152,14 +151,12 @@ def coverage_performance_section(found: Inputs) -> Section:
         ))  # fmt: skip
     reading = (
         "Pearson's r over bins asks whether the signal is high where it should be; inside windows, whether "
-        "the "
-        "shapes are right; the deviance also minds the heights."
+        "the shapes are right; the deviance also minds the heights."
     )
     if network is not None and network.get("across_tracks") is not None:
         reading += (
             f" Over tracks, at each bin, r is {number(network['across_tracks'])}: that is how well it tells "
-            "which "
-            "tracks have signal there."
+            "which tracks have signal there."
         )
     return Section("performance", title, reading, blocks, "Performance")
 

@@ -60,8 +60,7 @@ def dataset_section(found: Inputs) -> Section:
     if found.card.get("task") == "coverage":
         reading += (
             f" A window's target is the signal along its middle {found.card['bin']:,} bases, a value for "
-            "every "
-            f"{found.card['resolution']:,}."
+            f"every {found.card['resolution']:,}."
         )
     if positives is not None:
         rate = positives.sum() / max(total * positives.shape[1], 1)
@@ -176,7 +175,7 @@ def training_section(found: Inputs) -> Section:
     values = ", ".join(
         f"{words} {history[name].iloc[best]:.4f}" for name, words in (
             ("loss", "training loss"), ("val_loss", "validation loss"), ("val_auroc", "validation AUROC"),
-            ("val_auprc", "validation AUPRC"),
+            ("val_auprc", "validation AUPRC"), ("val_pearson", "validation Pearson's r"),
         ) if name in history
     )  # fmt: skip
     picture = Picture(

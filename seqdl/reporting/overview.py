@@ -35,9 +35,8 @@ def headline(found: Inputs) -> Headline:
     if model.get("members"):
         kind = f"An ensemble of {model.get('of') or len(model['members'])}"
     sentences = [
-        f"{kind}{parameters} reads "
-        f"{card.get('window', 0):,} bases of {_molecule(card)} and predicts, for each of "
-        f"{count(len(targets), 'target')} ({one or listing(categories)}), {_prediction(card)}."
+        f"{kind}{parameters} reads {card.get('window', 0):,} bases of {_molecule(card)} and predicts, for "
+        f"each of {count(len(targets), 'target')} ({one or listing(categories)}), {_prediction(card)}."
     ]
     verdict, tiles = "unknown", []
     if metrics is None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from pathlib import Path
 
@@ -11,10 +9,10 @@ import keras
 import numpy as np
 
 from seqdl.errors import InputError
-from seqdl.files import write_text
 from seqdl.progress import progress_bar, say
 from seqdl.training.checkpoint import save_state
 from seqdl.training.config import TrainingConfig
+from seqdl.training.history import write_history
 from seqdl.words import duration
 
 _MEASURED = (("val_auroc", "AUROC"), ("val_auprc", "AUPRC"), ("val_pearson", "Pearson's r"))
@@ -64,7 +62,8 @@ class KeepBest(keras.callbacks.Callback):
                 )
             say("The loss is no longer a number; stopping. A lower --learning-rate helps.")
             self.model.stop_training = True
-        if self.best_value is None or (np.isfinite(value) and sign * value > sign * self.best_value):
+        # Not `>`: a first epoch without a number (a constant prediction has no correlation) is no best one.
+        if self.best_value is None or (np.isfinite(value) and not sign * value <= sign * self.best_value):
             self.best_epoch, self.best_value, self.weights = epoch, float(value), self.model.get_weights()
         elif self.patience and epoch - self.best_epoch >= self.patience:
             say(f"No better {self.monitor} for {self.patience} epochs: stopping early.")
@@ -123,11 +122,7 @@ class WriteDown(keras.callbacks.Callback):
                 "seconds": seconds,
             }
         )
-        text = io.StringIO()
-        writer = csv.DictWriter(text, list(self.rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_text(self.folder / self.history, text.getvalue())
+        write_history(self.folder / self.history, self.rows)
         state = {
             "epoch": epoch + 1, "stopped": bool(self.model.stop_training), "config": self.config.to_dict(),
             "dataset_sha256": self.dataset, "best_epoch": self.keep.best_epoch,

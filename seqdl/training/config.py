@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from seqdl.errors import InputError
-from seqdl.files import require_file
+from seqdl.files import require_file, unique_names
 from seqdl.training.config_checks import check_choices
 from seqdl.words import suggest
 
@@ -161,8 +161,12 @@ class TrainingConfig:
         file = require_file(path, "configuration")
         kind = "TOML" if file.suffix.lower() == ".toml" else "JSON"
         try:
-            text = file.read_text(encoding="utf-8")
-            values = tomllib.loads(text) if kind == "TOML" else json.loads(text)
+            text = file.read_text(encoding="utf-8-sig")  # Windows editors put a byte order mark first
+            values = (
+                tomllib.loads(text) if kind == "TOML" else json.loads(text, object_pairs_hook=unique_names)
+            )
+        except InputError as error:
+            raise InputError(f"The configuration {path}: {error}") from None
         except (json.JSONDecodeError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"The configuration {path} is not {kind}: {error}.") from error
         if not isinstance(values, dict):

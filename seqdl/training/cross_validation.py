@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from seqdl.data.dataset import Dataset
 from seqdl.data.dataset_file import SPLITS
 from seqdl.data.split_folds import Folds, make_folds
+from seqdl.data.splits import DROPPED, TRAIN
 from seqdl.errors import InputError
 from seqdl.progress import say
 from seqdl.training.config import TrainingConfig
 from seqdl.training.fold_results import FIGURE, FOLDS, TABLE, in_words, single_numbers, write_folds
 from seqdl.training.plan import begin_plan, read_plan
 from seqdl.training.run import CHECKPOINT, METRICS, MODEL, Run
-from seqdl.words import duration, few
+from seqdl.words import few, time_left
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,8 +182,13 @@ def _dataset_of(data: Dataset, folds: Folds, fold: int) -> Dataset:
     """Give the dataset the split of one fold; its card tells which."""
     test = data.split == SPLITS.index("test")
     contigs = sorted(set(data.chroms[test]) - {""}) if data.kind == "genome" else []
+    roles = folds.roles(fold)
+    if data.provenance.get("arguments", {}).get("train_stride"):
+        # Windows laid between the bins train; measured, they would count their contigs several times.
+        between = (data.starts + (data.window - data.bin) // 2) % data.bin != 0
+        roles[between & (data.contig_ids >= 0) & (roles != TRAIN)] = DROPPED
     return data.with_split(
-        folds.roles(fold),
+        roles,
         "random" if folds.unit == "window" else "folds",
         {
             "number": fold + 1, "of": len(folds.names), "name": folds.names[fold],
@@ -204,8 +210,7 @@ def _heading(folds: Folds, fold: int, began: float, trained: int) -> str:
     )
     if trained:
         left = (time.monotonic() - began) / trained * (len(folds.names) - fold)
-        until = time.strftime("%H:%M:%S", time.localtime(time.time() + left))
-        text += f"; about {duration(left)} left (until {until})"
+        text += f"; {time_left(left)}"
     return text + "."
 
 
@@ -228,7 +233,7 @@ def _measure(run: Run, data: Dataset, folds: Folds, fold: int, baselines: list[s
     split = run.card["split"]
     return {
         "fold": fold + 1, "name": folds.names[fold], "held_out": list(folds.members[fold]),
-        "windows": folds.windows(fold),
+        "windows": split["test"]["windows"],
         "train_windows": split["train"]["windows"], "valid_windows": split["valid"]["windows"],
         "best_epoch": training["best_epoch"], "epochs_run": training["epochs_run"],
         "seconds": training["seconds"], "models": [single_numbers(model) for model in metrics["models"]],

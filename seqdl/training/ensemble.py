@@ -25,7 +25,7 @@ from seqdl.training.config import TrainingConfig
 from seqdl.training.ensemble_card import check_together, joined_card, write_histories
 from seqdl.training.plan import begin_plan
 from seqdl.training.run import CARD, CHECKPOINT, CONFIG, HISTORY, MEMBER_HISTORIES, METRICS, MODEL, Run
-from seqdl.words import duration
+from seqdl.words import time_left
 
 FORMAT, VERSION = "seqdl-members", 1
 PLAN, FOLDER = "members.json", "members"
@@ -103,7 +103,7 @@ def fit_ensemble(
             text = f"Member {number} of {members}, seed {one.seed}"
             if trained:
                 left = (time.monotonic() - began) / trained * (members - number + 1)
-                text += f"; about {duration(left)} left"
+                text += f"; {time_left(left)}"
             say(f"{text}.")
             fit(data, folder, one, resume=(folder / CHECKPOINT).exists())
             trained += 1
@@ -137,9 +137,10 @@ def join_runs(runs: Sequence[Run | str | Path], out: str | Path, *, overwrite: b
         raise InputError("An ensemble needs at least two runs.")
     opened = [Run.open(run) for run in runs]
     out = Path(out).expanduser()
-    folders = [run.path.resolve() for run in opened]
-    for place, folder in enumerate(folders):
-        if folder in folders[:place]:
+    files = [(run.path if run.path.is_file() else run.path / MODEL).resolve() for run in opened]
+    for place, file in enumerate(files):
+        folder = file.parent
+        if file in files[:place]:
             raise InputError(f"The run {opened[place].path} is named twice; a member counts once.")
         if out.resolve() in (folder, folder.parent) and (out / MODEL).exists():
             raise InputError(f"--out {out} is one of the runs to join. Choose another folder.")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import datetime
-import io
 from pathlib import Path
 
 from seqdl.errors import InputError
-from seqdl.files import write_text
 from seqdl.models.ensemble import NAME
 from seqdl.training.card import BOUND
+from seqdl.training.history import write_history
 from seqdl.training.make_card import packages
 from seqdl.training.run import Run
 from seqdl.version import __version__
@@ -150,11 +148,5 @@ def write_histories(path: Path, runs: list[Run]) -> None:
     runs : list of Run
     """
     rows = [{"member": number, **row} for number, run in enumerate(runs, 1) for row in run.history()]
-    if not rows:
-        return
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    if rows:
+        write_history(path, rows)

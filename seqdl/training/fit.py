@@ -85,6 +85,8 @@ def fit(
     choices |= _places(out, from_run, sample_weights)
     config = TrainingConfig.from_dict({**(config or TrainingConfig()).to_dict(), **choices})
     state = check_folder(out, resume, overwrite)
+    if state is None and config.from_run is not None:
+        _refuse_itself(Path(config.from_run).expanduser(), out)
     config, notes = resolve(config, data, None if state is None else state["config"])
     _check_data(data, config)
     if tensorboard is not None:
@@ -166,6 +168,15 @@ def _places(out: Path, from_run, sample_weights) -> dict[str, str]:
         place = out / WEIGHTS if array else Path(sample_weights).expanduser()
         places["sample_weights"] = str(place.resolve())
     return places
+
+
+def _refuse_itself(source: Path, out: Path) -> None:
+    """A training that replaced the run it starts from would lose it, were it cut off."""
+    if (source.parent if source.is_file() else source).resolve() == out.resolve():
+        raise InputError(
+            f"--from and --out are the same run, {out}, which would be gone before the new one is there. "
+            "Choose another --out."
+        )
 
 
 def _tell(diagnosis: Diagnosis) -> None:

@@ -106,7 +106,7 @@ def write_folds(out: Path, plan: dict, entries: list[dict]) -> tuple[pd.DataFram
     """
     import pandas as pd
 
-    from seqdl.evaluation.outputs import write_table
+    from seqdl.evaluation.outputs import FIGURE_STAMP, write_table
     from seqdl.plot.folds import plot_folds
     from seqdl.plot.style import save_figure
 
@@ -121,7 +121,7 @@ def write_folds(out: Path, plan: dict, entries: list[dict]) -> tuple[pd.DataFram
     table = pd.DataFrame(rows)
     summary = summarise_folds(table)
     write_table(out / TABLE, table, random_split)
-    stamp = "RANDOM SPLIT: leaks" if random_split else ""
+    stamp = FIGURE_STAMP if random_split else ""
     save_figure(plot_folds(table, summary, stamp=stamp), out / FIGURE)
     records = [
         {key: None if value != value else value for key, value in row.items()}

@@ -15,6 +15,11 @@ from seqdl.training.config import TrainingConfig
 from seqdl.training.make_card import make_card
 from seqdl.training.run import CARD, CHECKPOINT, CONFIG, HISTORY, METRICS, MODEL, Run
 
+# Plans of many trainings; their runs lie in folders below.
+_OTHERS = {
+    "folds.json": "a cross-validation", "members.json": "an ensemble with its members",
+    "search.json": "a search",
+}  # fmt: skip
 # What a run folder may hold: an --overwrite removes these and nothing else.
 _OWN_FILES = (MODEL, CARD, CONFIG, HISTORY, METRICS, CHECKPOINT)
 
@@ -40,6 +45,11 @@ def check_folder(out: Path, resume: bool, overwrite: bool) -> dict | None:
     """
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; a folder is needed.")
+    for name, what in _OTHERS.items():
+        if (out / name).exists():
+            raise InputError(
+                f"{out} holds {what}, which a single run would be mixed with. Choose another --out."
+            )
     checkpoint = out / CHECKPOINT
     if resume and checkpoint.exists():
         from seqdl.training.checkpoint import read_state

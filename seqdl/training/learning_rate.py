@@ -54,7 +54,7 @@ class RangeTest(NamedTuple):
 
     def write(self, folder: str | Path) -> list[Path]:
         """Write lr_range.tsv and lr_range.svg into a folder; return their paths."""
-        from seqdl.files import write_text
+        from seqdl.evaluation.outputs import write_table
         from seqdl.plot.learning_rate import plot_range_test
         from seqdl.plot.style import save_figure
 
@@ -63,7 +63,7 @@ class RangeTest(NamedTuple):
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"Cannot make the folder {folder}: {error.strerror}.") from error
-        write_text(folder / TABLE, self.table.to_csv(sep="\t", index=False, float_format="%.6g"))
+        write_table(folder / TABLE, self.table, False)
         save_figure(plot_range_test(self), folder / FIGURE)
         return [folder / TABLE, folder / FIGURE]
 

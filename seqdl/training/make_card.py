@@ -61,7 +61,7 @@ def make_card(data: Dataset, model: dict, training: dict, strand_average: bool, 
     if data.fold is not None:
         split["fold"] = data.fold
     contigs, pairs = data.contigs, data.strand_pairs.tolist()
-    return {
+    card = {
         "format": FORMAT,
         "version": VERSION,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -97,3 +97,7 @@ def make_card(data: Dataset, model: dict, training: dict, strand_average: bool, 
         "training": training,
         "metrics": metrics,
     }  # fmt: skip
+    if data.task == "coverage":
+        # With these, `seqdl.data.transform.Transform` turns a prediction back into the track's own unit.
+        card["transforms"] = data.provenance.get("coverage", {}).get("targets", [])
+    return card

@@ -147,7 +147,9 @@ def plateau_halvings(values: list[float], rising: bool) -> int:
     """
     best, waited, halvings = None, 0, 0
     for value in values:
-        if best is None or (value > best if rising else value < best):
+        # Any number is better than none, such as a correlation's of a first, constant prediction.
+        first = best is None or (math.isnan(best) and not math.isnan(value))
+        if first or (value > best if rising else value < best):
             best, waited = value, 0
         else:
             waited += 1

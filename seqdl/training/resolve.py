@@ -22,6 +22,13 @@ _WHY_NOT = {
     "profile": "the profile loss is of counts along a window",
 }
 _SHIFT, _SHIFT_OF_COVERAGE = 12, 3
+# Choices that only some values of another one look at.
+_OF = {
+    "focal_gamma": ("loss", ("focal",)), "focal_alpha": ("loss", ("focal",)),
+    "count_weight": ("loss", ("profile", "auto")), "momentum": ("optimizer", ("sgd",)),
+    "nesterov": ("optimizer", ("sgd",)), "weight_decay": ("optimizer", ("adamw",)),
+    "end_rate": ("schedule", ("exponential",)),
+}  # fmt: skip
 
 
 def resolve(
@@ -82,12 +89,20 @@ def resolve(
         )
     if config.class_weights != "none" and task != "binary":
         raise InputError(f"`class_weights` are of labels; {data.path} holds {_WORDS[task]}.")
+    plain = TrainingConfig()
+    for name, (other, looked_at) in _OF.items():
+        if getattr(config, name) != getattr(plain, name) and getattr(config, other) not in looked_at:
+            now = getattr(config, other)
+            notes.append(f"`{name}` is of {other} {looked_at[0]}, and {other} is {now}: it changes nothing.")
     if data.alphabet == "rna":
         on = [name for name in ("reverse_complement", "strand_average") if getattr(config, name)]
         on += ["max_shift"] if config.max_shift else []
         if on:
             notes.append(f"RNA has one strand and a whole sequence: {', '.join(on)} switched off.")
         changes |= {"reverse_complement": False, "strand_average": False, "max_shift": 0}
+        # DeepBind would score the reverse complement as well.
+        if "both_strands" in entry.options(changes.get("preset", config.preset)):
+            changes["overrides"] = {"both_strands": False} | config.overrides
     elif config.max_shift is None:
         changes["max_shift"] = (
             min(_SHIFT, data.window - 1)

@@ -14,6 +14,7 @@ from seqdl.data.dataset_file import TARGET_COLUMNS
 from seqdl.errors import InputError
 from seqdl.files import require_file, write_text
 from seqdl.training.card import check_card, check_same
+from seqdl.training.history import read_history
 from seqdl.words import few, suggest
 
 MODEL, CARD, CONFIG, HISTORY, METRICS = (
@@ -25,32 +26,6 @@ MODEL, CARD, CONFIG, HISTORY, METRICS = (
 )
 CHECKPOINT = "checkpoint.h5"
 MEMBER_HISTORIES = "members.csv"  # of an ensemble: its members' histories in one table
-
-
-def read_history(path: str | Path) -> list[dict[str, float]]:
-    """Read a history file: one dict an epoch.
-
-    Raises
-    ------
-    InputError
-        If it holds no numbers, or not those of a training.
-    """
-    import csv
-
-    try:
-        with open(path, newline="", encoding="utf-8") as handle:
-            rows = [
-                {k: float(v) for k, v in row.items() if v not in ("", None)} for row in csv.DictReader(handle)
-            ]
-    except (ValueError, TypeError, csv.Error) as error:
-        raise InputError(
-            f"The history {path} is damaged: {error}. Copy the run again from where it was trained."
-        ) from error
-    if rows and not {"epoch", "loss"} <= rows[0].keys():
-        raise InputError(
-            f"The history {path} has no columns 'epoch' and 'loss'. It has: {', '.join(rows[0])}."
-        )
-    return rows
 
 
 class Run:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from seqdl.data.dataset import Dataset
-from seqdl.errors import InputError, MissingDependencyError
+from seqdl.errors import InputError
 from seqdl.progress import Progress, hushed, progress_bar, say
 from seqdl.training.config import TrainingConfig
 from seqdl.training.plan import begin_plan
@@ -28,14 +28,14 @@ from seqdl.training.search_results import (
     write_results,
 )
 from seqdl.training.search_space import Parameter, apply_values, default_space, read_space
-from seqdl.words import duration, suggest
+from seqdl.training.study import PRUNERS, best_trial, bury, done, open_study, require_optuna
+from seqdl.words import duration, suggest, time_left
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT, VERSION = "seqdl-search", 1
 JOURNAL = "trials.journal"
-PRUNERS = ("median", "hyperband", "none")
 _FAILURES = 3  # so many failed trials at the start are no accident
 
 
@@ -126,7 +126,7 @@ def search(
     ----------
     Akiba et al. (2019), "Optuna: a next-generation hyperparameter optimization framework".
     """
-    optuna = _optuna()
+    optuna = require_optuna()
     if isinstance(trials, bool) or not isinstance(trials, int) or trials < 1:
         raise InputError(f"`trials` must be a whole number of at least 1. Received: {trials!r}.")
     if timeout is not None and not 0 < timeout < float("inf"):
@@ -154,74 +154,36 @@ def search(
     )  # fmt: skip
     for note in notes:
         say(note)
-    study = _study(optuna, out / JOURNAL, config, pruner)
-    _bury(optuna, study)
+    study = open_study(optuna, out / JOURNAL, config, pruner)
+    bury(optuna, study)
     say(f"Searching {', '.join(p.label for p in parameters)} by {config.monitor} on the validation windows.")
     deadline = None if timeout is None else time.monotonic() + 60 * timeout
-    with progress_bar((trials - _done(study)) * config.epochs, "Searching", "epochs") as bar:
-        began, first = time.monotonic(), _done(study)
-        while (count := _done(study)) < trials and not (deadline and time.monotonic() > deadline):
+    with progress_bar((trials - done(study)) * config.epochs, "Searching", "epochs") as bar:
+        began, first = time.monotonic(), done(study)
+        while (count := done(study)) < trials and not (deadline and time.monotonic() > deadline):
             _one_trial(optuna, study, out, data, config, parameters, count, bar, deadline)
             _tidy(study, out)
             table = trial_table(study, parameters)
             write_results(out, plan, study, table)
             _tell(table, trials, config.monitor, (time.monotonic() - began) / (count + 1 - first))
             _check_failures(table)
-    best = _best(study)
+    best = best_trial(study)
+    table, shares = trial_table(study, parameters), importances(study)
+    if best is None and len(table) and (table["state"] == "failed").all():
+        raise InputError(
+            f"Every trial of {out} failed, the last one with: {table['reason'].iloc[-1]} Choose another "
+            "space or configuration, and start afresh with --overwrite."
+        )
     if best is None:
         raise InputError(
             f"No trial of {out} came to its end within the time. Give more with --timeout, and go on with "
             "--resume."
         )
-    table, shares = trial_table(study, parameters), importances(study)
     write_results(out, plan, study, table, shares)
     write_figure(out, table, parameters, config.monitor, shares)
     run = Run.open(_folder(out, best.number))
     files = [out / name for name in (CONFIG, TABLE, PLAN, FIGURE)]
     return Search(TrainingConfig.from_file(out / CONFIG), float(best.value), table, run, files)
-
-
-def _optuna():
-    try:
-        import optuna
-    except ImportError as error:
-        raise MissingDependencyError(
-            "A hyper-parameter search needs optuna, which is not installed: pip install 'seqdl[tune]'"
-        ) from error
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna
-
-
-def _study(optuna, journal: Path, config: TrainingConfig, pruner: str):
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    warm = max(1, config.epochs // 5)
-    made = {
-        "median": lambda: optuna.pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=warm),
-        "hyperband": lambda: optuna.pruners.HyperbandPruner(1, config.epochs, 3),
-        "none": optuna.pruners.NopPruner,
-    }[pruner]()
-    return optuna.create_study(
-        storage=JournalStorage(JournalFileBackend(str(journal))), study_name="seqdl", pruner=made,
-        direction="minimize" if config.monitor.endswith("loss") else "maximize", load_if_exists=True,
-    )  # fmt: skip
-
-
-def _bury(optuna, study) -> None:
-    """Close trials that a kill left open. They do not count: the next one draws the same values again."""
-    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
-        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-
-
-def _done(study) -> int:
-    """Count the trials that are over: finished, pruned, or failed for a reason."""
-    return sum("seconds" in trial.user_attrs for trial in study.get_trials(deepcopy=False))
-
-
-def _best(study):
-    finished = [t for t in study.get_trials(deepcopy=False) if t.state.name == "COMPLETE"]
-    return study.best_trial if finished else None
 
 
 def _folder(out: Path, number: int) -> Path:
@@ -259,8 +221,11 @@ def _one_trial(
             run = fit(
                 data, _folder(out, trial.number), apply_values(config, values), overwrite=True, on_epoch=watch
             )
-            state, value = states.COMPLETE, float(run.card["training"]["best_value"])
+            value = float(run.card["training"]["best_value"])
             told["best_epoch"] = run.card["training"]["best_epoch"]
+            state = states.COMPLETE
+            if not np.isfinite(value):
+                state, value, reason = states.FAIL, None, f"{config.monitor} was never a number."
         except _Stop as stop:
             state, reason = states.PRUNED, str(stop)
         except (InputError, MemoryError) as error:
@@ -275,7 +240,7 @@ def _one_trial(
 
 def _tidy(study, out: Path) -> None:
     """Keep the weights of the best trial only."""
-    best = _best(study)
+    best = best_trial(study)
     keep = _folder(out, best.number) if best is not None else None
     for folder in (out / FOLDER).glob("*"):
         for name in (MODEL, CHECKPOINT):
@@ -294,8 +259,7 @@ def _tell(table, trials: int, monitor: str, seconds: float) -> None:
         text += f"; best {table['value'][place]:.4f} (trial {table['trial'][place]})"
     left = seconds * (trials - len(table))
     if left:
-        until = time.strftime("%H:%M:%S", time.localtime(time.time() + left))
-        text += f"; about {duration(left)} left (until {until})"
+        text += f"; {time_left(left)}"
     say(f"{text}.")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from seqdl.data.dataset import Dataset
 from seqdl.errors import InputError
-from seqdl.files import require_file
+from seqdl.files import require_file, unique_names
 from seqdl.models.registry import get_entry
 from seqdl.training.config import TrainingConfig
 from seqdl.words import suggest
@@ -147,8 +147,11 @@ def read_space(space: str | Path | dict, config: TrainingConfig) -> tuple[Parame
     """
     where = "`space`" if isinstance(space, dict) else f"The space file {space}"
     if isinstance(space, (str, Path)):
+        file = require_file(space, "space file")
         try:
-            space = json.loads(require_file(space, "space file").read_text(encoding="utf-8"))
+            space = json.loads(file.read_text(encoding="utf-8-sig"), object_pairs_hook=unique_names)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{where} is not JSON: {error}.") from error
     if not isinstance(space, dict) or not space:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from seqdl.data.dataset import Dataset
+from seqdl.data.splits import TEST, VALID
 from seqdl.errors import InputError
 from seqdl.files import sha256
+from seqdl.progress import say
 from seqdl.training.config import TrainingConfig
 from seqdl.training.run import MODEL, Run
 from seqdl.words import few
@@ -105,10 +107,39 @@ def start_from(network, config: TrainingConfig, data: Dataset) -> dict:
             )
         layer.set_weights(theirs.get_weights())
     file = source.path / MODEL if source.path.is_dir() else source.path
-    return {
+    record = {
         "run": source.label, "path": str(source.path.resolve()), "model_sha256": sha256(file),
         "head": "kept" if same else "new",
     }  # fmt: skip
+    note = seen_before(source, data)
+    if note:
+        say(note)
+        record["note"] = note
+    return record
+
+
+def seen_before(source: Run, data: Dataset) -> str:
+    """Say whether windows that are held out here have trained the source; "" where none is known to have.
+
+    Parameters
+    ----------
+    source : Run
+    data : Dataset
+        Whose validation and test windows are meant. Of sequences without a genome only another split of the
+        source's own dataset is noticed.
+    """
+    theirs = source.card["split"]
+    words = "held out here: what is measured there will look better than it is."
+    if (source.card.get("dataset") or {}).get("sha256") == data.sha256:
+        same = theirs.get("fold") == data.fold
+        told = f"The run {source.path} was trained on another split of this dataset, so on windows {words}"
+        return "" if same else told
+    known = source.card["genome"]["contigs"]
+    md5 = dict(zip(data.contigs.names, data.contigs.md5, strict=True))
+    held = set(data.chroms[(data.split == VALID) | (data.split == TEST)])
+    trained = [name for name in theirs["train"]["contigs"] if name in held]
+    shared = [name for name in trained if known.get(name, {}).get("md5") == md5.get(name)]
+    return f"The run {source.path} was trained on windows of {few(shared)}, {words}" if shared else ""
 
 
 def freeze(network, how: str | int) -> list[str]:

@@ -43,8 +43,9 @@ class Validate(keras.callbacks.Callback):
         total, count, kept = 0.0, 0.0, []
         moments = Moments(self.source.data.n_targets)
         for codes, targets in self.source.epoch(0):
-            # A last, shorter batch is filled up: another shape would trace the graph again.
-            full = np.pad(codes, ((0, self.source.batch_size - len(codes)), (0, 0)), constant_values=4)
+            # A last, shorter batch is filled up: another shape would trace the graph again. By a real window,
+            # since one of N alone has nothing that a masking layer would let by.
+            full = np.pad(codes, ((0, self.source.batch_size - len(codes)), (0, 0)), "edge")
             outputs = np.asarray(self.network.predict_on_batch(full))[: len(codes)].astype(np.float32)
             if not np.isfinite(outputs).all():
                 names = ("val_loss", "val_auroc", "val_auprc") if binary else ("val_loss", "val_pearson")

@@ -76,7 +76,8 @@ def _read(path: str | Path) -> np.ndarray:
     file = require_file(path, "file of sample weights")
     try:
         if file.suffix == ".npy":
-            return np.load(file, allow_pickle=False)
+            with open(file, "rb") as handle:
+                return np.lib.format.read_array(handle, allow_pickle=False)
         text = file.read_text(encoding="utf-8").split("\n")
         lines = text[:-1] if text[-1] == "" else text
         values = np.empty(len(lines))
@@ -88,5 +89,7 @@ def _read(path: str | Path) -> np.ndarray:
                     f"{file}, line {number + 1}: a weight is one number. Received: {line[:40]!r}."
                 ) from None
         return values
+    except InputError:
+        raise
     except (ValueError, OSError, EOFError) as error:
         raise InputError(f"Cannot read sample weights from {file}: {error}.") from error

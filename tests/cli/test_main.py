@@ -72,3 +72,17 @@ def test_every_failure_has_its_code(monkeypatch, capsys, error, code, words):
 def test_version(capsys):
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("seqdl 0.")
+
+
+def test_a_backend_without_memory_gets_words(capsys, monkeypatch):
+    class ResourceExhaustedError(Exception):
+        """As TensorFlow's is called."""
+
+    for error in (
+        ResourceExhaustedError("OOM"),
+        RuntimeError("RESOURCE_EXHAUSTED: out of memory"),
+        MemoryError(),
+    ):
+        monkeypatch.setattr(frame, "_dispatch", lambda argv, error=error: (_ for _ in ()).throw(error))
+        assert main(["train"]) == 2
+        assert "not enough memory. A smaller --batch-size" in capsys.readouterr().err

@@ -11,6 +11,7 @@ from seqdl import Dataset, Genome, InputError, build_dataset
 from seqdl.cli.main import main
 from seqdl.data.inspect import inspect_dataset
 from seqdl.data.transform import Transform
+from seqdl.training.make_card import make_card
 from tests.tracks import needs_bedtools, needs_data, write_bigwig
 
 
@@ -72,6 +73,7 @@ def test_transformations_are_recorded_and_turned_back(build_coverage, tracks):
     assert (
         record["name"] == "big" and record["kind"] == "bigwig" and transform.sqrt and transform.soft_cap == 4
     )
+    assert make_card(data, {}, {}, True, {})["transforms"] == data.provenance["coverage"]["targets"]
     train = data.indices("train")
     here = np.array([raw["c1"][0, (s + 32) // 16 : (s + 32) // 16 + 4] for s in data.starts[train]])
     back = transform.invert(data.values(train)[..., 0].astype(np.float32))

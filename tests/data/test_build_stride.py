@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from seqdl import Dataset, Genome, InputError, build_dataset
+from seqdl.data.split_folds import Folds
+from seqdl.training.cross_validation import _dataset_of
 from tests.toy import toy_genome
 
 
@@ -55,6 +57,17 @@ def test_windows_between_are_training_windows_with_their_own_labels(toy):
         assert np.array_equal(labels[:, t], expected)
     assert len(np.unique(starts)) == len(starts) and (starts % 25 == 0).all()
     assert np.array_equal(data.labels(data.indices("test")), base.labels(base.indices("test")))
+
+
+def test_folds_measure_no_window_between_the_bins(toy):
+    _, data = build(toy, "folds.h5", train_stride=25)
+    # As if more contigs trained: each contig is a fold here.
+    folds = Folds(("a", "b", "c"), data.contig_ids, "contig", ((), (), ()), (1, 1, 1), [])
+    held = _dataset_of(data, folds, data.contigs.names.index("chrA"))
+    measured = held.indices("test")
+    assert set(held.chroms[measured]) == {"chrA"} and ((held.starts[measured] + 50) % 100 == 0).all()
+    trained = _dataset_of(data, folds, data.contigs.names.index("chrB")).indices("train")
+    assert (((data.starts[trained] + 50) % 100 != 0) & (data.chroms[trained] == "chrA")).any()
 
 
 def test_shuffled_negatives_keep_their_sequences(toy):

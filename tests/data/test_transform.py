@@ -79,3 +79,15 @@ def test_float16():
     assert stored.dtype == np.float16 and stored[1] == 65504 and np.isnan(stored[2]) and stored[3] == 0
     assert "1 values above 65,504 (at most 70,000)" in note and "too small" in note
     assert to_float16(np.array([1, np.nan], np.float32))[1] == ""
+
+
+@pytest.mark.parametrize("far", [1e300, "1e40", 1e-300])
+def test_caps_and_factors_that_float32_cannot_hold(far):
+    for read in (read_cap, read_scale):
+        with pytest.raises(InputError, match="1e-30 to 1e"):
+            read(far)
+
+
+def test_values_beyond_float32_are_capped_and_told():
+    stored, note = to_float16(Transform(factor=1e30).apply(np.array([0.0, 1e10], np.float32)))
+    assert stored.tolist() == [0.0, 65504.0] and "1 values above 65,504" in note

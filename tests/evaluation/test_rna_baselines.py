@@ -1,5 +1,7 @@
 """Controls for RNA: features by slow oracles, and what each can and cannot tell apart."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from seqdl.data.dataset import Dataset
 from seqdl.data.stems import BULGE, FEATURES, LOOP, MISMATCH, stem_features
 from seqdl.encoding import add_structure, decode, encode
 from seqdl.evaluation.baselines import BASELINES, default_baselines, fit_baseline
+from seqdl.evaluation.resampling import resampling
 from seqdl.evaluation.rna_baselines import length_gc_features, structure_features, word_shares
 from seqdl.io.structure import parse_structure
 
@@ -126,6 +129,34 @@ def test_stems_see_hairpins_that_words_do_not(hairpins):
     assert "energy" not in found["stem_kmer"].details["features"]
 
 
+def test_energies_that_one_class_lacks_are_not_looked_at(hairpins):
+    data = copy(hairpins)
+    data.__dict__["energies"] = np.where(hairpins.labels()[:, 0] == 1, np.float32(-20), np.float32(np.nan))
+    made = fit_baseline("stem_kmer", data, data.indices("test"), threads=1)
+    assert "energy" not in made.details["features"]
+
+
 def test_dna_gets_no_control_of_rna(hairpins):
     for name in ("length_gc", "rna_kmer", "stem_kmer"):
         assert BASELINES[name].alphabets == ("rna",)
+
+
+def test_members_of_a_group_are_resampled_together(tmp_path):
+    rng = np.random.default_rng(1)
+    with open(tmp_path / "pos.fa", "w") as handle:
+        for i in range(60):
+            handle.write(f">fam{i % 12}_{i}\n{decode(rng.integers(0, 4, 30).astype(np.uint8))}\n")
+    build_dataset(
+        fasta=tmp_path / "pos.fa",
+        rna=True,
+        negatives="shuffle",
+        group_by=r"fam(\d+)",
+        random_split="0.25,0.4",
+        out=tmp_path / "x.h5",
+    )
+    data = Dataset.open(tmp_path / "x.h5")
+    indices = data.indices("test")
+    blocks, weights = resampling(data, indices, 20, 10, 0, [])
+    groups = data.groups[indices]
+    assert weights.shape == (len(np.unique(groups)), 10) and len(indices) > 2 * weights.shape[0]
+    assert len(np.unique(np.stack([blocks, groups]), axis=1).T) == len(np.unique(groups))

@@ -81,5 +81,15 @@ def test_bad_alignments_are_named(tmp_path):
         tmp_path / "z.bam", [("chr1", int(s), 50, 0, 60, 0) for s in rng.integers(0, 900, 20_000)]
     )
     many.write_bytes(many.read_bytes()[:-5000])
-    with pytest.raises(InputError, match="truncated, damaged"):
+    with pytest.raises(InputError, match="z.bam is truncated"):
         read(many)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_a_file_cut_off_is_told_without_htslibs_own_complaints(tmp_path, capfd, share):
+    path = write_bam(tmp_path / "x.bam", [("chr1", 10 + i % 900, 20, 0, 60, 0) for i in range(3000)])
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(InputError, match="x.bam is truncated"):
+        read(path, 32)
+    assert capfd.readouterr() == ("", "")

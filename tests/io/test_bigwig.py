@@ -53,6 +53,8 @@ def test_bigwig_lacks_contigs(tmp_path):
     path = write_bigwig(tmp_path / "x.bw", [("chr1", 0, 10, 1)], {"chr1": 1000})
     binned = read(path, 100)
     assert binned.lacking == ("chr2",) and binned.values[0, 10:].sum() == 0
+    # What they are is asked for elsewhere (`missing`), whatever the other contigs' bases without a value are.
+    assert read(path, 100, absent="unknown").values[0, 10:].sum() == 0
 
 
 @pytest.mark.parametrize("value", [-1.5, float("inf")])
@@ -75,3 +77,9 @@ def test_what_is_no_bigwig(tmp_path):
         read(whole)
     with pytest.raises(InputError, match="does not exist"):
         read(tmp_path / "none.bw")
+
+
+def test_a_file_without_any_value_is_read_as_such(tmp_path):
+    path = write_bigwig(tmp_path / "x.bw", [])
+    assert (read(path, 32).values == 0).all()
+    assert np.isnan(read(path, 32, absent="unknown").values).all()

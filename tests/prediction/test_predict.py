@@ -21,8 +21,9 @@ from seqdl.errors import InputError
 from seqdl.genome import Genome
 from seqdl.models import build_model
 from seqdl.models.save import save_model_file
+from seqdl.prediction.precision import in_precision
 from seqdl.prediction.predict import predict
-from seqdl.prediction.predictor import Predictor, in_precision
+from seqdl.prediction.predictor import Predictor
 from seqdl.prediction.writers import read_predictions
 from seqdl.training.run import Run
 
@@ -447,3 +448,11 @@ def test_jax_backend_predicts_the_same_without_tensorflow(model, run, tmp_path):
         rtol=1e-3,
         atol=1e-4,
     )
+
+
+def test_the_regions_are_never_replaced_by_their_predictions(run, genome, bed, tmp_path):
+    mine = tmp_path / "regions.tsv"
+    mine.write_bytes(bed.read_bytes())
+    with pytest.raises(InputError, match="is one of the inputs"):
+        predict(run, genome=genome, bed=mine, out=mine)
+    assert mine.read_bytes() == bed.read_bytes()

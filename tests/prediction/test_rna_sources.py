@@ -108,6 +108,9 @@ def test_a_run_on_structures_learns_hairpins_and_predicts_a_fasta(tmp_path):
     found = evaluate(run, tmp_path / "rna.h5", bootstrap=0, threads=1).metrics["models"]
     assert [model["name"] for model in found] == ["network", "length_gc", "rna_kmer", "stem_kmer"]
     assert found[0]["median_auroc"] > 0.9 and found[1]["median_auroc"] < 0.6
+    for place in ({"bed": tmp_path / "x.bed"}, {"bigwig": True, "out": tmp_path / "tracks"}):
+        with pytest.raises(InputError, match="Predicting places of a genome needs a run that reads DNA"):
+            predict(run, genome=tmp_path / "g.fa", **place)
     predicted = predict(run, fasta=tmp_path / "pos.fa")
     data = Dataset.open(tmp_path / "rna.h5")
     assert predicted.n == 200 and predicted.values[:, 0].mean() > 0.6

@@ -77,6 +77,14 @@ def test_a_value_does_not_depend_on_what_else_is_asked_for(data, overlap, rows):
     np.testing.assert_allclose(part[units], whole[units], rtol=1e-5)
 
 
+def test_what_lies_between_regions_is_not_held():
+    genome = Genome.from_arrays({"c": np.zeros(100_000, np.uint8)})
+    tiling = make_tiling(80, 40, 10, 0.5)
+    windows, _ = wanted_windows(tiling, 100_000, np.array([(5, 6), (99_000, 99_001)]))
+    stretches = list(predict_contig(gc_bins(tiling), genome, 0, tiling, windows, 1000, lambda n: None))
+    assert sum(len(values) for _, values in stretches) < 20
+
+
 def test_values_of_labels_are_means_of_the_windows_over_them():
     genome = Genome.from_arrays({"c": np.zeros(40, np.uint8)})
     tiling = make_tiling(20, 10, 0, 0.5)

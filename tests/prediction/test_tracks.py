@@ -160,7 +160,10 @@ def test_bad_input_is_named_and_leaves_nothing(toy, tmp_path):
         ({"logits": True}, "leave `logits` out"),
         ({"regions": bed}, "Found: chrZ"),
         ({"out": tmp_path / "a.bw"}, "One bigWig file holds one target, and 2"),
+        ({"out": tmp_path / "a.tsv.gz"}, "a folder, or a name that ends in .bw"),
         ({"overlap": 1.0}, "`overlap`"),
+        ({"step": 3}, "are for sequences"),
+        ({"lengths": "pad"}, "are for sequences"),
         ({"targets": ["gamma"]}, "no target 'gamma'"),
         ({"bigwig": False, "regions": bed, "bed": bed, "out": None}, "are for tracks"),
         (other, "hold no known base"),
@@ -186,6 +189,12 @@ def test_interrupted_tracks_leave_nothing(toy, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         predict(run, genome=genome, out=tmp_path / "t", bigwig=True, batch_size=4)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_a_file_that_cannot_be_made_is_told_and_does_not_crash(toy, tmp_path):
+    run, genome = toy
+    with pytest.raises(OSError, match="name too long"):
+        predict(run, genome=genome, out=tmp_path / f"{'x' * 260}.bw", bigwig=True, targets=["alpha"])
 
 
 def test_names_of_files_are_safe_and_never_alike():

@@ -95,3 +95,15 @@ def test_a_configuration_survives_json(tmp_path):
 def test_freezing_needs_weights_to_keep():
     with pytest.raises(InputError, match="--from"):
         TrainingConfig(freeze="trunk")
+
+
+@pytest.mark.parametrize(("name", "text"), [("c.json", '{"seed": 3}'), ("c.toml", "seed = 3\n")])
+def test_a_byte_order_mark_is_passed_over(tmp_path, name, text):
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    assert TrainingConfig.from_file(tmp_path / name).seed == 3
+
+
+def test_a_choice_named_twice_is_refused(tmp_path):
+    (tmp_path / "c.json").write_text('{"seed": 1, "epochs": 2, "seed": 3}')
+    with pytest.raises(InputError, match="c.json: The name 'seed' stands twice"):
+        TrainingConfig.from_file(tmp_path / "c.json")

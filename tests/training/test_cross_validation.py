@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqdl import Dataset, InputError, Run, cross_validate, evaluate
+from seqdl import Dataset, InputError, Run, cross_validate, evaluate, fit
 from seqdl.cli.main import main
 from seqdl.cli.train_many import print_folds
 from seqdl.data.dataset_file import Contigs, Sequences, write_dataset
@@ -143,6 +143,11 @@ def test_a_folds_file(toy, tmp_path):
     path.write_text('{"left": [')
     with pytest.raises(InputError, match=r"folds.json:1: the folds file is not JSON"):
         make_folds(data, path)
+    path.write_text('{"a": ["chr1"], "b": ["chr2"], "c": ["chr3"], "a": ["chr4"]}')
+    with pytest.raises(InputError, match=r"folds.json: The name 'a' stands twice"):
+        make_folds(data, path)
+    with pytest.raises(InputError, match="at least 3.*Received: -3"):
+        make_folds(data, "-3")
     with pytest.raises(InputError, match="Folds by contig need"):
         make_folds(Dataset.open(sequence_dataset(tmp_path / "s.h5", np.arange(200))), folds_dict())
 
@@ -221,6 +226,8 @@ def test_a_resume_skips_what_is_finished(toy, validated, monkeypatch):
     pd.testing.assert_frame_equal(again.table, found.table)
     with pytest.raises(InputError, match="holds a single run"):
         cross_validate(data, out / "fold1", folds=3, **CHOICES)
+    with pytest.raises(InputError, match="holds a cross-validation, which a single run would be mixed with"):
+        fit(data, out, overwrite=True, **CHOICES)
     (folder / "mine" / "fold1").mkdir(parents=True)
     (folder / "mine" / "fold1" / "thesis.txt").write_text("years of work")
     with pytest.raises(InputError, match="is not part of a cross-validation"):

@@ -201,6 +201,8 @@ def test_what_cannot_be_joined(toy, tmp_path):
         join_runs([one], tmp_path / "out")
     with pytest.raises(InputError, match="named twice"):
         join_runs([one, one], tmp_path / "out")
+    with pytest.raises(InputError, match="named twice"):
+        join_runs([one, one / "model.keras"], tmp_path / "out")
     with pytest.raises(InputError, match="There is no run at"):
         join_runs([one, tmp_path / "no"], tmp_path / "out")
     with pytest.raises(InputError, match="--overwrite"):

@@ -12,8 +12,9 @@ import h5py
 import numpy as np
 import pytest
 
-from seqdl import InputError, Run, fit
+from seqdl import Dataset, InputError, Run, fit
 from seqdl.training.config import TrainingConfig
+from seqdl.training.resolve import resolve
 from tests.toy import TINY, toy_dataset
 
 CHOICES = {
@@ -139,6 +140,14 @@ def test_finished_runs_are_not_overwritten_in_silence(toy):
         fit(data, folder / "whole", **CHOICES)
     with pytest.raises(InputError, match="nothing to resume"):
         fit(data, folder / "whole", resume=True, **CHOICES)
+
+
+def test_a_choice_that_changes_nothing_is_told(toy):
+    _, data, _ = toy
+    told = resolve(TrainingConfig(focal_gamma=3.0, nesterov=True, end_rate=0.5), Dataset.open(data))[1]
+    assert [note.split(" is ")[0] for note in told] == ["`focal_gamma`", "`nesterov`", "`end_rate`"]
+    looked_at = TrainingConfig(loss="focal", focal_gamma=3.0, optimizer="sgd", nesterov=True)
+    assert resolve(looked_at, Dataset.open(data))[1] == []
 
 
 def test_early_stopping_keeps_the_best_epoch(toy):

@@ -77,6 +77,10 @@ def test_the_command_writes_table_and_picture_and_no_run(data, tmp_path, capsys)
     assert lines[0] == "learning_rate\tloss\tsmoothed" and 20 < len(lines) <= 61
     assert "--learning-rate" in capsys.readouterr().out
     assert main([*argv, "--members", "2", "--quiet"]) == 2
+    plain = ["train", "--data", str(data), "--out", str(tmp_path / "run"), "--quiet"]
+    assert main([*plain, "--range-high", "10"]) == 2
+    assert "there is no --range-test" in capsys.readouterr().err
+    assert main([*argv, "--resume"]) == 2 and "takes no --resume" in capsys.readouterr().err
 
 
 def test_the_same_seed_gives_the_same_sweep(data):

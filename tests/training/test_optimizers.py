@@ -50,6 +50,7 @@ def test_plateau_counts_only_epochs_without_a_better_value():
     assert plateau_halvings([5.0] * (1 + 2 * wait), rising=False) == 2
     assert plateau_halvings([5.0] * wait, rising=False) == 0
     assert plateau_halvings([], rising=True) == 0
+    assert plateau_halvings([float("nan"), 0.1, 0.2, 0.3, 0.4], rising=True) == 0
 
 
 @pytest.mark.parametrize(

@@ -35,3 +35,10 @@ def test_a_run_on_rna_has_one_strand(tmp_path, structured, capsys):
     assert Run.open(run.path).model.input_shape == (None, 50, 7 if structured else 4)
     more = fit(data, tmp_path / "more", epochs=1, batch_size=32, from_run=run, freeze="trunk")
     assert more.card["training"]["transfer"]["head"] == "kept"
+
+
+def test_deepbind_reads_an_rna_from_one_strand(tmp_path):
+    data = rna_dataset(tmp_path / "d.h5", False)
+    run = fit(data, tmp_path / "run", model="deepbind", epochs=1, batch_size=32)
+    assert run.card["model"]["overrides"]["both_strands"] is False
+    assert run.model.get_layer("strands").both is False

@@ -115,6 +115,8 @@ def test_a_resumed_search_draws_what_an_unbroken_one_draws(toy, tmp_path, monkey
     with pytest.raises(KeyboardInterrupt):
         search(data, tmp_path / "parts", trials=12, space=SPACE, pruner="none", resume=True, **CHOICES)
     monkeypatch.setattr(module, "fit", ours)
+    with open(tmp_path / "parts" / "trials.journal", "a") as journal:
+        journal.write('{"op_code": 8, "work')  # as a power cut leaves it
     parts = search(data, tmp_path / "parts", trials=12, space=SPACE, pruner="none", resume=True, **CHOICES)
     assert len(parts.table) == 12
     columns = ["value", "learning_rate", "dense_units", "state"]
@@ -144,6 +146,17 @@ def test_failed_trials_are_told_and_do_not_end_the_search(toy, tmp_path, monkeyp
     pretend(monkeypatch, fails=range(9))
     with pytest.raises(InputError, match=r"first 3 trials failed.*window is too short"):
         search(data, tmp_path / "f", trials=9, space=SPACE, **CHOICES)
+    with pytest.raises(InputError, match=r"Every trial.*failed.*window is too short.*--overwrite"):
+        search(data, tmp_path / "g", trials=2, space=SPACE, **CHOICES)
+
+
+def test_a_damaged_record_is_named(toy, tmp_path, monkeypatch):
+    _, data = toy
+    pretend(monkeypatch)
+    search(data, tmp_path / "s", trials=1, space=SPACE, **CHOICES)
+    (tmp_path / "s" / "trials.journal").write_text("garbage\n")
+    with pytest.raises(InputError, match=r"trials.journal:1: the record of trials is damaged.*--overwrite"):
+        search(data, tmp_path / "s", trials=2, space=SPACE, resume=True, **CHOICES)
 
 
 def test_time_is_kept(toy, tmp_path, monkeypatch):

@@ -6,8 +6,9 @@ import h5py
 import numpy as np
 import pytest
 
-from seqdl import InputError, Run, fit
+from seqdl import Dataset, InputError, Run, fit
 from seqdl.files import sha256
+from seqdl.training.transfer import seen_before
 from tests.toy import TINY, toy_dataset
 
 CHOICES = {"epochs": 2, "batch_size": 32, "max_shift": 5, "patience": 0, "deterministic": True}
@@ -49,6 +50,18 @@ def equal(one, other, layer):
 
 
 TRUNK = ("conv1", "conv1_norm", "conv2", "conv2_norm", "dense", "dense_norm")
+
+
+def test_a_start_from_windows_that_are_held_out_here_is_told(toy, others):
+    _, data, source = toy
+    data, others = Dataset.open(data), Dataset.open(others)
+    assert seen_before(source, data) == "" and seen_before(source, others) == ""
+    turned = np.array([2, 1, 0], np.uint8)
+    for other in (data, others):
+        split = other.with_split(turned[other.split], "folds", {"number": 1, "of": 3})
+        assert "was trained on" in seen_before(source, split) and "held out here" in seen_before(
+            source, split
+        )
 
 
 def test_a_frozen_trunk_keeps_its_weights_and_its_statistics(toy, others):
@@ -163,3 +176,11 @@ def test_another_window_is_named(toy, tmp_path):
         f.attrs["window"] = 250
     with pytest.raises(InputError, match="windows of 200 bases.*has 250.*--window 200"):
         fit(path, tmp_path / "run", from_run=source, **CHOICES)
+
+
+def test_a_run_never_replaces_the_one_that_it_starts_from(toy):
+    _, data, source = toy
+    for place in (source, source.path, source.path / "model.keras"):
+        with pytest.raises(InputError, match="the same run"):
+            fit(data, source.path, **{**CHOICES, "from_run": place}, overwrite=True)
+    assert (source.path / "model.keras").exists()

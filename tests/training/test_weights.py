@@ -50,7 +50,8 @@ def test_weights_are_read_from_npy_and_text_and_scaled(toy, tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("1\n2\n", "one number a window"), ("1\nx\n", "line 2"), ("", "is empty"),
+        ("1\n2\n", "one number a window"), ("1\nx\n", "^[^:]*w.txt, line 2: a weight is one number"),
+        ("", "is empty"),
         ("{n}-1\n", "0 or more"), ("{n}nan\n", "0 or more"), ("{zero}0\n", "all training windows are zero"),
     ],
 )  # fmt: skip
