@@ -80,7 +80,7 @@ def best_trial(study):
 
 
 def _mend(journal: Path) -> None:
-    """Cut off a last line that a kill left half-written, to which optuna would append; refuse other damage."""
+    """Cut off a last line that a kill left half-written: optuna would append to it. Refuse other damage."""
     if not journal.exists():
         return
     text = journal.read_bytes()
