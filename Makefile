@@ -88,7 +88,7 @@ define pip_install
 endef
 
 $(VENV)/.seqdl-installed: setup.cfg pyproject.toml | $(VENV)/bin/python
-	$(call pip_install,.,)
+	$(call pip_install,.[all],)
 	touch "$@"
 
 $(VENV)/.seqdl-installed-test: setup.cfg pyproject.toml | $(VENV)/bin/python

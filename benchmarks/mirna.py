@@ -22,7 +22,7 @@ import numpy as np
 
 FAMILY = r"^hsa-((?:let|mir)-\d+)"
 # Name, preset, with structure, choices of training.
-PLAIN = {"batch_size": 128, "learning_rate": 4e-3, "epochs": 50, "patience": 10}
+PLAIN = {"batch_size": 128, "learning_rate": 4e-3, "epochs": 16, "patience": 5}
 MIRNA = {"batch_size": 64, "learning_rate": 2e-3, "epochs": 14, "patience": 5}
 NETWORKS = (
     ("mirna preset, structure", "mirna", True, MIRNA),

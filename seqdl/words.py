@@ -1,4 +1,4 @@
-"""The wording that messages share: a suggestion, a few of many names, a time span."""
+"""The wording that messages share: a suggestion, a few of many names, a number of things, a time span."""
 
 from __future__ import annotations
 
@@ -47,6 +47,24 @@ def few(names: Iterable[object], most: int = 6) -> str:
     """
     names = [str(name) for name in names]
     return ", ".join(names[:most]) + (f", … ({len(names)} in all)" if len(names) > most else "")
+
+
+def count(n: int, noun: str, plural: str | None = None) -> str:
+    """Write "1 target", "2 targets", "1,200 targets".
+
+    Parameters
+    ----------
+    n : int
+    noun : str
+        In the singular.
+    plural : str, optional
+        Where it is not `noun` and an "s".
+
+    Returns
+    -------
+    str
+    """
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
 def duration(seconds: float) -> str:

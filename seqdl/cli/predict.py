@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from seqdl.words import count
+
 HELP = "predict regions (BED), sequences (FASTA) or a whole genome (bigWig) with a trained run"
 EXAMPLES = """\
 examples:
@@ -108,9 +110,9 @@ def run(args: argparse.Namespace) -> int:
             precision=args.precision,
             allow_genome_mismatch=args.allow_genome_mismatch,
         )
-    flagged = "".join(f", {count:,} {flag}" for flag, count in sorted(result.flags.items()))
+    flagged = "".join(f", {n:,} {flag}" for flag, n in sorted(result.flags.items()))
     print(
-        f"{result.n:,} windows, {len(result.targets):,} targets{flagged}: {result.path} "
+        f"{result.n:,} windows, {count(len(result.targets), 'target')}{flagged}: {result.path} "
         f"(in {duration(time.monotonic() - began)})"
     )
     return 0

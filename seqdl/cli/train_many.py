@@ -65,7 +65,7 @@ def run_many(args: argparse.Namespace, config: TrainingConfig) -> int | None:
         named = () if args.baselines == ["none"] else args.baselines
         print_folds(cross_validate(args.data, args.out, config, folds=args.folds, baselines=named, **options))
         print(
-            f"next: seqdl ensemble {args.out}/fold[0-9]* --out ENSEMBLE, or "
+            f"next: seqdl ensemble {str(args.out).rstrip('/')}/fold[0-9]* --out ENSEMBLE, or "
             f"seqdl train --data {args.data} --out RUN (the dataset's own split)"
         )
         return 0

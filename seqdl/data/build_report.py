@@ -11,6 +11,7 @@ from seqdl.data.dataset_file import SPLITS, TARGET_COLUMNS, write_dataset
 from seqdl.data.splits import require_all_splits
 from seqdl.data.targets import Target
 from seqdl.files import sha256
+from seqdl.words import count
 
 
 class BuildReport(NamedTuple):
@@ -46,7 +47,7 @@ class BuildReport(NamedTuple):
     def summary(self) -> str:
         """Say it in a few lines."""
         lines = [
-            f"{self.path}: {self.n_windows:,} windows, {self.n_targets:,} targets, "
+            f"{self.path}: {self.n_windows:,} windows, {count(self.n_targets, 'target')}, "
             f"{self.labelled:,} windows with a label ({self.seconds:.1f} s)"
         ]
         for name in SPLITS:

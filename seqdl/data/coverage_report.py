@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqdl.data.dataset_file import SPLITS
+from seqdl.words import count
 
 _SHOWN = 5
 
@@ -132,8 +133,8 @@ class CoverageReport(NamedTuple):
     def summary(self) -> str:
         """Say it in a few lines."""
         lines = [
-            f"{self.path}: {self.n_windows:,} windows, {self.n_targets:,} targets, {self.n_rows:,} rows of "
-            f"{self.resolution:,} bp ({self.seconds:.1f} s)",
+            f"{self.path}: {self.n_windows:,} windows, {count(self.n_targets, 'target')}, "
+            f"{self.n_rows:,} rows of {self.resolution:,} bp ({self.seconds:.1f} s)",
             *(f"  {name:<5} {self.splits[name]:>10,} windows" for name in SPLITS),
             *describe_tracks(self.tracks),
         ]

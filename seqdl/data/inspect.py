@@ -10,7 +10,7 @@ import numpy as np
 from seqdl.data.dataset import Dataset
 from seqdl.data.dataset_file import ORIGINS, SPLITS
 from seqdl.data.inspect_coverage import CoverageInspectReport, inspect_coverage
-from seqdl.words import few
+from seqdl.words import count, few
 
 _SHOWN = 5
 
@@ -45,6 +45,9 @@ class InspectReport(NamedTuple):
         name, checksum, contigs (their number).
     provenance : dict
         How it was built.
+    alphabet : {"dna", "rna"}
+    structured : bool
+        Whether the sequences come with a secondary structure.
     """
 
     path: str
@@ -65,18 +68,25 @@ class InspectReport(NamedTuple):
     without_positives: dict[str, list[str]]
     genome: dict[str, object]
     provenance: dict
+    alphabet: str = "dna"
+    structured: bool = False
 
     def target_table(self):
         """Return the target table with each target's positives in every split, a pandas DataFrame."""
         return self.targets.assign(**dict(zip(SPLITS, self.positives, strict=True)))
+
+    def _what(self) -> str:
+        if self.kind == "genome":
+            return f"windows of {self.window:,} bp, bins of {self.bin:,} bp"
+        shape = " with secondary structure" if self.structured else ""
+        return f"{self.alphabet.upper()} sequences of up to {self.window:,} bases{shape}"
 
     def summary(self) -> str:
         """Write it as a page of text."""
         total = self.positives.sum(axis=0)
         labels = int(self.n_windows) * self.n_targets
         lines = [
-            f"{self.path}: {self.n_windows:,} windows of {self.window:,} bp, bins of {self.bin:,} bp, "
-            f"{self.n_targets:,} targets",
+            f"{self.path}: {self.n_windows:,} {self._what()}, {count(self.n_targets, 'target')}",
             f"  labels: {int(total.sum()):,} of {labels:,} are 1 ({total.sum() / max(labels, 1):.3%})",
         ]
         if self.kind == "genome":
@@ -187,5 +197,5 @@ def inspect_dataset(path: str | Path) -> InspectReport | CoverageInspectReport:
             "name": data.genome_name, "checksum": data.genome_checksum,
             "contigs": len(data.contigs.names),
         },
-        provenance=data.provenance,
+        provenance=data.provenance, alphabet=data.alphabet, structured=data.structured,
     )  # fmt: skip

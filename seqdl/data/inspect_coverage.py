@@ -10,7 +10,7 @@ from seqdl.data.coverage_report import RowTally, describe_tracks
 from seqdl.data.dataset import Dataset
 from seqdl.data.dataset_file import SPLITS
 from seqdl.progress import progress_bar
-from seqdl.words import few
+from seqdl.words import count, few
 
 _SHOWN = 5
 _BLOCK = 1 << 25  # values of rows that are counted at once
@@ -71,9 +71,9 @@ class CoverageInspectReport(NamedTuple):
         """Write it as a page of text."""
         pairs = int((self.strand_pairs != np.arange(self.n_targets)).sum()) // 2
         lines = [
-            f"{self.path}: {self.n_windows:,} windows of {self.window:,} bp, {self.n_targets:,} targets of "
-            f"coverage: {self.bin // self.resolution:,} values of {self.resolution:,} bp in the middle "
-            f"{self.bin:,} bp",
+            f"{self.path}: {self.n_windows:,} windows of {self.window:,} bp, "
+            f"{count(self.n_targets, 'target')} of coverage: {self.bin // self.resolution:,} values of "
+            f"{self.resolution:,} bp in the middle {self.bin:,} bp",
             f"  rows: {self.n_rows:,} of {self.resolution:,} bp, shared by windows that overlap",
             f"  genome: {self.genome['name']}, {self.genome['contigs']} contigs, checksum "
             f"{self.genome['checksum']}",

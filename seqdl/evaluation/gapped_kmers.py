@@ -20,6 +20,7 @@ from seqdl.evaluation.baselines import BaselineOptions, Fitted, window_features,
 from seqdl.evaluation.gapped_words import GappedWords, gapped_words, words
 from seqdl.evaluation.metrics import finite_or_none
 from seqdl.progress import progress_bar, say
+from seqdl.words import count
 
 # Targets fitted together: their scores of a word fill one 64-byte cache line.
 _TARGETS = 16
@@ -263,7 +264,7 @@ def fit_gkm(data, train, valid, test, options: BaselineOptions) -> Fitted:
         data, (train, valid, test), lambda codes: words(codes[:, left : left + width], length), "gapped words"
     )
     label = f"gapped {length}-mer (of {space.informative}) logistic regression"
-    say(f"Fitting {label} to {len(train):,} windows, {data.n_targets} targets.")
+    say(f"Fitting {label} to {len(train):,} windows, {count(data.n_targets, 'target')}.")
     of_train, of_valid, of_test = (word_matrix(part, space) for part in parts)
     groups = len(list(_parts(data.n_targets)))
     with progress_bar(groups * len(PENALTIES), "Fitting gapped k-mers (at most)", "fits") as progress:

@@ -11,6 +11,7 @@ from seqdl.evaluation.gapped_words import words
 from seqdl.evaluation.logistic import fit_logistic
 from seqdl.evaluation.metrics import finite_or_none
 from seqdl.progress import say
+from seqdl.words import count
 
 # Windows whose words are numbered at a time.
 _ROWS = 2048
@@ -138,7 +139,7 @@ def fit_kmer(data, train, valid, test, options: BaselineOptions) -> Fitted:
 
 def _logistic(label, data, train, valid, features, penalties) -> Fitted:
     of_train, of_valid, of_test = features
-    say(f"Fitting {label} to {len(train):,} windows, {data.n_targets} targets.")
+    say(f"Fitting {label} to {len(train):,} windows, {count(data.n_targets, 'target')}.")
     model = fit_logistic(of_train, data.labels(train), of_valid, data.labels(valid), penalties=penalties)
     losses = {f"{penalty:g}": finite_or_none(loss) for penalty, loss in model.path}
     details = {"penalty": model.penalty, "validation_log_loss": losses}

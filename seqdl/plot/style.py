@@ -26,10 +26,13 @@ MODEL_COLORS = {
 }  # fmt: skip
 MODEL_LINES = {
     "network": "-", "kmer": "--", "gc_length": ":", "gc": ":", "mean": "-.", "gkm": "-.", "lsgkm": "-",
+    "length_gc": ":", "rna_kmer": "--", "stem_kmer": "-.",
 }  # fmt: skip
 MODEL_LABELS = {
     "network": "network", "kmer": "k-mer regression", "gc_length": "GC and length", "gc": "GC content",
     "mean": "track mean", "gkm": "gapped k-mers", "lsgkm": "gkm-SVM",
+    "length_gc": "boosted length and GC", "rna_kmer": "boosted k-mers",
+    "stem_kmer": "boosted stems and k-mers",
 }  # fmt: skip
 SPLIT_COLORS = {"train": BLUE, "valid": ORANGE, "test": GREEN}
 

@@ -147,7 +147,7 @@ def number(value: float, digits: int = 3) -> str:
         return "–"
     if isinstance(value, int) or float(value).is_integer() and abs(value) >= 10:
         return f"{int(value):,}"
-    return f"{value:.{digits}f}"
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def signed(value: float, digits: int = 3) -> str:
@@ -168,22 +168,22 @@ def signed(value: float, digits: int = 3) -> str:
     return "–" if value != value else f"{value:+.{digits}f}".replace("-", "−")
 
 
-def count(n: int, noun: str, plural: str | None = None) -> str:
-    """Write "1 target", "2 targets", "1,200 targets".
+def span(low: float, high: float, digits: int = 3) -> str:
+    """Write an interval: "0.818–0.991", or with "to" where a minus sign would stand beside the dash.
 
     Parameters
     ----------
-    n : int
-    noun : str
-        In the singular.
-    plural : str, optional
-        Where it is not `noun` and an "s".
+    low, high : float
+        Both known.
+    digits : int
+        Decimals.
 
     Returns
     -------
     str
     """
-    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+    between = " to " if min(low, high) < 0 else "–"
+    return f"{low:.{digits}f}{between}{high:.{digits}f}".replace("-", "−")
 
 
 def listing(names, most: int = 8) -> str:

@@ -7,9 +7,10 @@ import numpy as np
 from seqdl.data.dataset_file import SPLITS
 from seqdl.plot.curves import SPLIT_LABELS
 from seqdl.plot.style import figure_uri
-from seqdl.reporting.blocks import Cell, Picture, Section, Table, Tile, count, listing, number, signed
+from seqdl.reporting.blocks import Cell, Picture, Section, Table, Tile, listing, number, signed, span
 from seqdl.reporting.inputs import Inputs
 from seqdl.reporting.scores import interval_words, known, label_of, not_evaluated, score_cell, test_place
+from seqdl.words import count
 
 _SAMPLE = 20_000_000  # values looked at to describe a split
 _COLUMNS = {
@@ -26,6 +27,12 @@ def coverage_models(metrics: dict) -> tuple[dict | None, list[dict]]:
     network = next((item for item in models if item.get("name") == "network"), None)
     others = [item for item in models if item is not network]
     return network, sorted(others, key=lambda item: -known(item.get("median_pearson")))
+
+
+def _share(explained: float | None) -> str:
+    """Say which share of the deviance is explained; what rounds to 0 % or is worse is "none"."""
+    percent = round(100 * (explained or 0))
+    return f"{percent} %" if percent > 0 else "none"
 
 
 def judge_coverage(found: Inputs) -> tuple[str, list[str]]:
@@ -51,8 +58,8 @@ def judge_coverage(found: Inputs) -> tuple[str, list[str]]:
     first = (
         f"{middle} with what was observed by Pearson's r {number(network['median_pearson'])}"
         f"{interval_words(network.get('median_pearson_ci'))} over bins of {metrics['resolution']:,} bases, "
-        f"and explains {100 * (network.get('median_deviance_explained') or 0):.0f} % of the Poisson "
-        f"deviance, on {count(metrics.get('n_windows', 0), 'test window')} {test_place(found)}."
+        f"and explains {_share(network.get('median_deviance_explained'))} of the Poisson deviance, "
+        f"on {count(metrics.get('n_windows', 0), 'test window')} {test_place(found)}."
     )
     if not others:
         return "unknown", [
@@ -115,7 +122,7 @@ def coverage_performance_section(found: Inputs) -> Section:
         cells = [Cell(label_of(model))]
         for key in _COLUMNS:
             interval = model.get(f"median_{key}_ci")
-            note = f"{interval[0]:.3f}–{interval[1]:.3f}" if interval else ""
+            note = span(*interval) if interval else ""
             value = model.get(f"median_{key}")
             cells.append(Cell(number(value), known(value), note=note))
         rows.append(cells)

@@ -7,12 +7,12 @@ import numpy as np
 from seqdl.data.dataset_file import SPLITS
 from seqdl.plot import curves
 from seqdl.plot.style import figure_uri
-from seqdl.reporting.blocks import Cell, Missing, Picture, Section, Table, Text, count, listing
+from seqdl.reporting.blocks import Cell, Missing, Picture, Section, Table, Text, listing
 from seqdl.reporting.coverage import coverage_table
 from seqdl.reporting.inputs import Inputs
 from seqdl.reporting.overview import windows_of
 from seqdl.training.diagnosis import diagnose
-from seqdl.words import duration
+from seqdl.words import count, duration
 
 _VERDICTS = {
     "diverged": "The training diverged.",

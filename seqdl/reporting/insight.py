@@ -7,8 +7,9 @@ import numpy as np
 from seqdl.errors import SeqdlError
 from seqdl.intervals import Variant
 from seqdl.plot.style import figure_uri
-from seqdl.reporting.blocks import Cell, Missing, Picture, Section, Table, Text, count, number, signed
+from seqdl.reporting.blocks import Cell, Missing, Picture, Section, Table, Text, number, signed
 from seqdl.reporting.inputs import Inputs
+from seqdl.words import count
 
 FILTER_WINDOWS = 1000  # windows that the filters are shown; more changes a logo little
 TABLE_ROWS = 20

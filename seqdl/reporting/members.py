@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from seqdl.plot.style import figure_uri
-from seqdl.reporting.blocks import Cell, Picture, Section, Table, count, number
+from seqdl.reporting.blocks import Cell, Picture, Section, Table, number
 from seqdl.reporting.inputs import Inputs
+from seqdl.words import count
 
 
 def members_section(found: Inputs) -> Section:

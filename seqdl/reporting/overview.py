@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from seqdl.encoding import RNA
 from seqdl.models.registry import list_models
-from seqdl.reporting.blocks import Headline, Tile, count, listing, number
+from seqdl.reporting.blocks import Headline, Tile, listing, number
 from seqdl.reporting.coverage import coverage_tiles, judge_coverage
 from seqdl.reporting.inputs import Inputs
 from seqdl.reporting.scores import interval_words, known, label_of, test_place
+from seqdl.words import count
 
 
 def headline(found: Inputs) -> Headline:
@@ -31,12 +32,13 @@ def headline(found: Inputs) -> Headline:
     categories = _categories(targets)
     one = targets[0].get("name", "one target") if len(targets) == 1 else ""
     parameters = f" of {int(model['parameters']):,} weights" if model.get("parameters") else ""
-    kind = f"A {name} network{f' ({preset} preset)' if preset else ''}"
+    kind = f"A {name.removesuffix(' network')} network{f' ({preset} preset)' if preset else ''}"
     if model.get("members"):
         kind = f"An ensemble of {model.get('of') or len(model['members'])}"
     sentences = [
         f"{kind}{parameters} reads {card.get('window', 0):,} bases of {_molecule(card)} and predicts, for "
-        f"each of {count(len(targets), 'target')} ({one or listing(categories)}), {_prediction(card)}."
+        f"{f'one target ({one})' if one else f'each of {len(targets):,} targets ({listing(categories)})'}, "
+        f"{_prediction(card)}."
     ]
     verdict, tiles = "unknown", []
     if metrics is None:

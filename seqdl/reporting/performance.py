@@ -6,10 +6,11 @@ import numpy as np
 
 from seqdl.evaluation.outputs import shown_categories
 from seqdl.plot.style import figure_uri
-from seqdl.reporting.blocks import Cell, Picture, Section, Table, count, listing, number, signed
+from seqdl.reporting.blocks import Cell, Picture, Section, Table, listing, number, signed
 from seqdl.reporting.inputs import Inputs
 from seqdl.reporting.overview import models_of
 from seqdl.reporting.scores import label_of, not_evaluated, score_cell
+from seqdl.words import count
 
 
 def performance_section(found: Inputs) -> Section:

@@ -6,6 +6,7 @@ import json
 
 from seqdl.reporting.blocks import Cell, Fold, Section, Table, Terms
 from seqdl.reporting.inputs import Inputs
+from seqdl.words import count
 
 GLOSSARY = [
     (
@@ -123,8 +124,9 @@ def _predicts(card: dict) -> str:
     n, bin = len(card.get("targets") or []), card.get("bin") or card.get("window", 0)
     if card.get("task") == "coverage":
         resolution = card["resolution"]
-        return f"{n:,} tracks: {bin // resolution:,} values of {resolution:,} bases, the middle {bin:,}"
-    return f"{n:,} targets, for the middle {bin:,} bases"
+        values = f"{bin // resolution:,} values of {resolution:,} bases"
+        return f"{count(n, 'track')}: {values}, the middle {bin:,}"
+    return f"{count(n, 'target')}, for the middle {bin:,} bases"
 
 
 def glossary_section(task: str = "binary") -> Section:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seqdl.plot.style import MODEL_LABELS
-from seqdl.reporting.blocks import Cell, Missing, listing, number
+from seqdl.reporting.blocks import Cell, Missing, listing, number, span
 from seqdl.reporting.inputs import Inputs
 
 
@@ -24,7 +24,7 @@ def interval_words(ci) -> str:
     """Write an interval in brackets, with a blank before; empty for none."""
     if not ci or len(ci) != 2 or any(value is None or value != value for value in ci):
         return ""
-    return f" (95 % interval {ci[0]:.3f}–{ci[1]:.3f})"
+    return f" (95 % interval {span(*ci)})"
 
 
 def test_place(found: Inputs) -> str:
@@ -64,7 +64,7 @@ def score_cell(value, low, high, baseline, floor: float) -> Cell:
     value, low, high, baseline = (
         np.nan if item is None else float(item) for item in (value, low, high, baseline)
     )
-    note = f"{low:.3f}–{high:.3f}" if low == low and high == high else ""
+    note = span(low, high) if low == low and high == high else ""
     scale = [float(np.clip((item - floor) / (1 - floor), 0, 1)) for item in (low, value, high, baseline)]
     return Cell(
         number(value), value if value == value else -1.0, tuple(scale) if value == value else None, note

@@ -206,7 +206,7 @@ def _heading(folds: Folds, fold: int, began: float, trained: int) -> str:
     )
     text = (
         f"Fold {fold + 1} of {len(folds.names)}: {folds.names[fold]}{held} is held out, "
-        f"{folds.windows(fold):,} windows; {folds.names[folds.stopper(fold)]} ends the training"
+        f"{folds.windows(fold):,} windows; {folds.names[folds.stopper(fold)]} says when to stop"
     )
     if trained:
         left = (time.monotonic() - began) / trained * (len(folds.names) - fold)

@@ -35,8 +35,8 @@ _ADVICE = {
     ),
     "underfitting": (
         "a higher --learning-rate (`--range-test`)", "more --epochs", "a larger model",
-        "compare with the k-mer baseline of `seqdl evaluate`: if it finds no more, the labels may not be in "
-        "the sequence",
+        "compare with the k-mer baseline of `seqdl evaluate`: if it finds no more, the sequence may "
+        "not say more",
     ),
     "still improving": ("more --epochs (the schedule stretches with them)",),
     "good": (),

@@ -18,7 +18,7 @@ from seqdl.training.folder import check_folder, check_state, finish, make_folder
 from seqdl.training.prepare import batches, compile_trainer, prepare
 from seqdl.training.resolve import resolve
 from seqdl.training.run import CHECKPOINT, HISTORY, Run
-from seqdl.words import duration
+from seqdl.words import count, duration
 
 # One weight a window, where they were given as an array.
 WEIGHTS = "sample_weights.npy"
@@ -82,8 +82,12 @@ def fit(
     data = Dataset.open(data, genome)
     out = Path(out).expanduser()
     given = sample_weights if isinstance(sample_weights, np.ndarray) else None
-    choices |= _places(out, from_run, sample_weights)
-    config = TrainingConfig.from_dict({**(config or TrainingConfig()).to_dict(), **choices})
+    values = {**(config or TrainingConfig()).to_dict(), **choices}
+    if from_run is None:
+        from_run = values["from_run"]
+    if sample_weights is None:
+        sample_weights = values["sample_weights"]
+    config = TrainingConfig.from_dict({**values, **_places(out, from_run, sample_weights)})
     state = check_folder(out, resume, overwrite)
     if state is None and config.from_run is not None:
         _refuse_itself(Path(config.from_run).expanduser(), out)
@@ -112,8 +116,8 @@ def fit(
     compile_trainer(trainer, make_optimizer(config, train.steps), parts.loss)
     say(
         f"Training {config.model} ({config.preset}, {parts.network.count_params():,} parameters) on "
-        f"{train.epoch_windows:,} windows an epoch, {data.n_targets} targets, loss {config.loss}; validating "
-        f"on {len(data.indices('valid')):,}."
+        f"{train.epoch_windows:,} windows an epoch, {count(data.n_targets, 'target')}, loss {config.loss}; "
+        f"validating on {len(data.indices('valid')):,}."
     )
 
     first_epoch, rows = 0, []
@@ -151,14 +155,14 @@ def fit(
         )  # fmt: skip
     trainer.set_weights(keep.weights)
     run = finish(out, data, config, parts.network, rows, keep, record)
-    say(f"Trained {len(rows)} epochs in {duration(time.monotonic() - began)}.")
+    say(f"Trained {count(len(rows), 'epoch')} in {duration(time.monotonic() - began)}.")
     _tell(diagnose(rows, config.monitor, record.get("base_loss")))
     say(f"Best epoch {keep.best_epoch + 1} ({config.monitor} {keep.best_value:.4f}). The run is in {out}")
     return run
 
 
 def _places(out: Path, from_run, sample_weights) -> dict[str, str]:
-    """Write what was given as an object or a path as the configuration's absolute path."""
+    """Write what was given as an object or a path as an absolute path: `--config` finds it from anywhere."""
     places = {}
     if from_run is not None:
         place = from_run.path if isinstance(from_run, Run) else Path(from_run).expanduser()

@@ -39,7 +39,7 @@ def build(files, *more):
 def test_build_then_inspect(files, capsys):
     assert build(files, "--test-chroms", "chrIII", "--valid-chroms", "chrII") == 0
     out = capsys.readouterr()
-    assert "30 windows, 1 targets" in out.out
+    assert "30 windows, 1 target," in out.out
     assert "peaks: chr1 → chrI (roman numerals) for 3 names" in out.err
     table = files / "targets.tsv"
     assert main(["data", "inspect", str(files / "ds.h5"), "--targets-out", str(table)]) == 0

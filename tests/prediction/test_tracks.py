@@ -122,7 +122,7 @@ def test_command_line(toy, tmp_path, capsys):
     run, genome = toy
     words = ["predict", "--run", str(run.path), "--genome", str(genome.path), "--bigwig", "--targets", "beta"]
     assert main([*words, "--out", str(tmp_path / "x.bigWig"), "--overlap", "0.25"]) == 0
-    assert "1 targets" in capsys.readouterr().out
+    assert "1 target:" in capsys.readouterr().out
     assert (tmp_path / "x.bigWig").stat().st_size > 1000
     assert main([*words, "--out", str(tmp_path / "y.bw"), "--overlap", "1.5"]) == 2
     assert "`overlap`" in capsys.readouterr().err

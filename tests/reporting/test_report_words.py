@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqdl.reporting.blocks import count, listing, number, signed
+from seqdl.reporting.blocks import listing, number, signed
 from seqdl.reporting.data_sections import read_history
 from seqdl.reporting.overview import judge
 from seqdl.reporting.performance import read_calibration
+from seqdl.words import count
 
 EPOCHS = np.arange(1, 13)
 

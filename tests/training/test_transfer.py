@@ -8,6 +8,7 @@ import pytest
 
 from seqdl import Dataset, InputError, Run, fit
 from seqdl.files import sha256
+from seqdl.training.config import TrainingConfig
 from seqdl.training.transfer import seen_before
 from tests.toy import TINY, toy_dataset
 
@@ -50,6 +51,19 @@ def equal(one, other, layer):
 
 
 TRUNK = ("conv1", "conv1_norm", "conv2", "conv2_norm", "dense", "dense_norm")
+
+
+def test_a_relative_source_is_written_down_for_another_folder(toy, tmp_path, monkeypatch):
+    """As the command line gives it: inside the configuration, and relative to where it was typed."""
+    folder, data, source = toy
+    monkeypatch.chdir(folder)
+    choices = {**CHOICES, "epochs": 1}
+    first = fit(data, tmp_path / "first", TrainingConfig(from_run="source", freeze="trunk", **choices))
+    monkeypatch.chdir(tmp_path)
+    config = TrainingConfig.from_file("first/config.json")
+    assert config.from_run == str(source.path.resolve())
+    again = fit(data, "again", config)
+    assert [row["val_loss"] for row in again.history()] == [row["val_loss"] for row in first.history()]
 
 
 def test_a_start_from_windows_that_are_held_out_here_is_told(toy, others):
