@@ -11,6 +11,8 @@ from seqdl.evaluation.metrics import bootstrap_weights, genomic_blocks, nan_quan
 
 # Blocks kept apart at most: thousands more narrow no interval, and sums are kept for each.
 MOST_BLOCKS = 2000
+# Fewer than this and nearly every resample looks like every other: intervals would be far too narrow.
+FEWEST_BLOCKS = 6
 
 
 def resampling(
@@ -65,10 +67,9 @@ def resampling(
     n_blocks = int(blocks.max()) + 1
     if most is not None and n_blocks > most:
         blocks, n_blocks = blocks * most // n_blocks, most
-    if bootstrap and n_blocks < 2:
-        notes.append(
-            "The windows lie in a single block, so there are no intervals; a smaller --block may give some."
-        )
+    if bootstrap and n_blocks < FEWEST_BLOCKS:
+        where = "a single block" if n_blocks == 1 else f"only {n_blocks} blocks, too few to resample"
+        notes.append(f"The windows lie in {where}, so there are no intervals; a smaller --block may give some.")
         bootstrap = 0
     elif bootstrap and n_blocks < 20:
         notes.append(f"The windows lie in only {n_blocks} blocks: the intervals are rough.")

@@ -144,8 +144,8 @@ def test_dna_gets_no_control_of_rna(hairpins):
 def test_members_of_a_group_are_resampled_together(tmp_path):
     rng = np.random.default_rng(1)
     with open(tmp_path / "pos.fa", "w") as handle:
-        for i in range(60):
-            handle.write(f">fam{i % 12}_{i}\n{decode(rng.integers(0, 4, 30).astype(np.uint8))}\n")
+        for i in range(120):
+            handle.write(f">fam{i % 24}_{i}\n{decode(rng.integers(0, 4, 30).astype(np.uint8))}\n")
     build_dataset(
         fasta=tmp_path / "pos.fa",
         rna=True,
