@@ -69,7 +69,9 @@ def resampling(
         blocks, n_blocks = blocks * most // n_blocks, most
     if bootstrap and n_blocks < FEWEST_BLOCKS:
         where = "a single block" if n_blocks == 1 else f"only {n_blocks} blocks, too few to resample"
-        notes.append(f"The windows lie in {where}, so there are no intervals; a smaller --block may give some.")
+        notes.append(
+            f"The windows lie in {where}, so there are no intervals; a smaller --block may give some."
+        )
         bootstrap = 0
     elif bootstrap and n_blocks < 20:
         notes.append(f"The windows lie in only {n_blocks} blocks: the intervals are rough.")
