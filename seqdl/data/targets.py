@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -154,6 +155,15 @@ def read_target_table(path: str | Path, more: Sequence[str] = ()) -> dict[str, d
             "has a column 'file'."
             f" Received: {', '.join(header) or 'nothing'}.{suggest('file', header)}"
         )
+    known = (which, *TARGET_COLUMNS, *more)
+    for column in header:
+        near = get_close_matches(column, known, n=1, cutoff=0.75)
+        if near and column not in known:
+            # Passed over in silence, a misspelt 'scale' would leave a track unscaled.
+            raise InputError(
+                f"{path}:{lines[0][0]}: the column {column!r} is none of {', '.join(known)}. Did you mean "
+                f"{near[0]!r}? If it is something else, give it another name."
+            )
     rows: dict[str, dict[str, str]] = {}
     for number, line in lines[1:]:
         fields = [f.strip() for f in line.split("\t")]

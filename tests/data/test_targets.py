@@ -153,6 +153,7 @@ def test_a_table_describes_and_chooses(folder, tmp_path):
 @pytest.mark.parametrize(
     "text, message",
     [
+        ("file\tname\tcatgory\na.bed\tA\tTF\n", "'catgory'.*'category'"),
         ("name\tcell\n", "has a column 'file'"),
         ("file\tcell\nx.bed\n", "table.tsv:2: the header has 2 columns"),
         ("file\nx.bed\nx.bed\n", "table.tsv:3: each line names its own file"),
