@@ -1,6 +1,7 @@
 """Layers that Keras lacks; each is registered under "seqdl", so that saved models open in safe mode."""
 
 from seqdl.layers.coverage import ExpLinear, SigmoidGELU
+from seqdl.layers.explained import LogCoverage, LogTotal, ProfileScore
 from seqdl.layers.mean_odds import MeanOdds
 from seqdl.layers.one_hot import OneHot
 from seqdl.layers.paired_bases import PairedBases
@@ -11,6 +12,8 @@ from seqdl.layers.strands import BothStrands, StrandPooling
 __all__ = [
     "BothStrands",
     "ExpLinear",
+    "LogCoverage",
+    "LogTotal",
     "LogitPooling",
     "MaskedPooling",
     "MeanOdds",
@@ -18,6 +21,7 @@ __all__ = [
     "PaddingMask",
     "PairedBases",
     "ProfileCoverage",
+    "ProfileScore",
     "SequencePooling",
     "SigmoidGELU",
     "StrandPooling",
