@@ -6,14 +6,13 @@ sub-sequences that excite it are. This is the reading of DeepBind, Basset and De
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from seqdl.encoding import one_hot
 from seqdl.errors import InputError
-from seqdl.files import write_text
+from seqdl.io.motifs import Motif, consensus
 
 
 class FilterMotif(NamedTuple):
@@ -51,12 +50,12 @@ class FilterMotif(NamedTuple):
     @property
     def consensus(self) -> str:
         """The likeliest base at each place; lower case where it has less than half, n below 0.3."""
-        best = self.probabilities.argmax(axis=1)
-        share = self.probabilities.max(axis=1)
-        return "".join(
-            "n" if part < 0.3 else "ACGT"[base] if part >= 0.5 else "acgt"[base]
-            for base, part in zip(best, share, strict=True)
-        )
+        return consensus(self.probabilities)
+
+    @property
+    def motif(self) -> Motif:
+        """The same as a `Motif`, to write, to match and to draw."""
+        return Motif(self.name, self.name, self.probabilities, self.sites, "first layer")
 
 
 class _FirstLayer(NamedTuple):
@@ -227,46 +226,3 @@ def _motif(index, counts, background, sites, windows, maximum) -> FilterMotif:
     return FilterMotif(
         f"filter_{index}", int(index), counts, probabilities, bits, sites, float(windows), float(maximum)
     )
-
-
-def information_matrix(motif: FilterMotif, background: np.ndarray | None = None) -> np.ndarray:
-    """Return letter heights in bits: each row's information shared out by probability.
-
-    Parameters
-    ----------
-    motif : FilterMotif
-    background : float array, (4,), optional
-        Base frequencies; uniform when None.
-
-    Returns
-    -------
-    float64 array, (w, 4)
-        Never negative.
-    """
-    p = motif.probabilities
-    background = np.full(4, 0.25) if background is None else np.asarray(background, np.float64)
-    return p * np.maximum((p * np.log2(p / background)).sum(axis=1, keepdims=True), 0.0)
-
-
-def write_meme(path: str | Path, motifs: list[FilterMotif], background: np.ndarray | None = None) -> None:
-    """Write motifs in the MEME minimal format (version 4), which Tomtom, FIMO and others read.
-
-    Parameters
-    ----------
-    path : str or Path
-        Appears whole or not at all.
-    motifs : list of FilterMotif
-    background : float array, (4,), optional
-        Base frequencies; uniform when None.
-    """
-    background = np.full(4, 0.25) if background is None else np.asarray(background, np.float64)
-    frequencies = " ".join(f"{base} {share:.5f}" for base, share in zip("ACGT", background, strict=True))
-    lines = ["MEME version 4", "", "ALPHABET= ACGT", "", "strands: + -", "",
-             "Background letter frequencies", frequencies, ""]  # fmt: skip
-    for motif in motifs:
-        width = len(motif.probabilities)
-        lines.append(f"MOTIF {motif.name} {motif.consensus}")
-        lines.append(f"letter-probability matrix: alength= 4 w= {width} nsites= {motif.sites} E= 0")
-        lines += [" " + " ".join(f"{value:.6f}" for value in row) for row in motif.probabilities]
-        lines.append("")
-    write_text(path, "\n".join(lines))

@@ -53,7 +53,7 @@ def plot_filters(motifs, *, top: int = 16, columns: int = 4):
     -------
     matplotlib.figure.Figure
     """
-    from seqdl.interpret.filters import information_matrix
+    from seqdl.io.motifs import information_matrix
 
     motifs = motifs[:top]
     columns = min(columns, max(len(motifs), 1))

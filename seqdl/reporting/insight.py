@@ -133,7 +133,8 @@ def filter_section(found: Inputs) -> Section:
             "its genome:",
             command,
         )])  # fmt: skip
-    from seqdl.interpret.filters import filter_motifs, first_layer, information_matrix
+    from seqdl.interpret.filters import filter_motifs, first_layer
+    from seqdl.io.motifs import information_matrix
     from seqdl.plot.logos import plot_filters
 
     try:

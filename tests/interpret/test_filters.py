@@ -5,7 +5,8 @@ import pytest
 
 from seqdl.encoding import decode, encode, one_hot
 from seqdl.errors import InputError
-from seqdl.interpret.filters import filter_motifs, information_matrix, write_meme
+from seqdl.interpret.filters import filter_motifs
+from seqdl.io.motifs import information_matrix, write_motifs
 
 MOTIF = encode("GATTACCA")
 
@@ -63,7 +64,7 @@ def test_information_is_at_most_two_bits_a_place_and_zero_for_the_background():
 
 def test_meme_file_has_the_minimal_formats_parts_and_rows_that_sum_to_one(tmp_path):
     motifs = filter_motifs(network(), sequences())
-    write_meme(tmp_path / "filters.meme", motifs)
+    write_motifs(tmp_path / "filters.meme", [motif.motif for motif in motifs])
     lines = (tmp_path / "filters.meme").read_text().splitlines()
     assert lines[0] == "MEME version 4" and "ALPHABET= ACGT" in lines and "strands: + -" in lines
     at = lines.index(f"MOTIF filter_0 {decode(MOTIF)}")
