@@ -1,0 +1,254 @@
+"""Write in-silico mutagenesis to HDF5, to a long table, or to bigWig, and read the HDF5 back.
+
+HDF5 layout (format ``seqdl-mutagenesis``, version 1); ``w`` is the mutated window, ``t`` the targets:
+
+=============== ======== ============== ===========================================================
+dataset         dtype    shape          meaning
+=============== ======== ============== ===========================================================
+codes           uint8    (n, L)         bases: A 0, C 1, G 2, T 3, N 4
+reference       float32  (n, t)         outputs of the unchanged sequences
+substitutions   float32  (n, w, 4, t)   effect of A, C, G, T; 0 at the base itself, NaN at N
+deletions       float32  (n, w, t)      effect of taking the base out; NaN at N
+insertions      float32  (n, w, 4, t)   effect of A, C, G, T before the base
+ablations       float32  (n, p, t)      mean effect of shuffling a k-mer; NaN where it holds an N
+ablation_starts int64    (p,)           first base of each k-mer in the sequence
+targets         str      (t,)           their names
+chrom           str      (n,)           contig, or the sequence's name
+start, end      int64    (n,)           0-based, half-open
+strand, name    str      (n,)           "+", "-" or "."; the region's name
+=============== ======== ============== ===========================================================
+
+Only what was asked for is there. The root's attributes hold format, version, ``window`` (the mutated part
+of each sequence, 0-based and half-open), ``settings`` (JSON), seqdl's version, and the genome's name and
+checksum.
+
+The table (``.tsv``, ``.tsv.gz``) has lines ``##key=value``, then one row a mutant: chrom, start and end (of
+what is replaced, 0-based and half-open; an insertion lies before ``start``, which is its ``end``), name,
+kind, ref, alt ("-" for nothing, "*" for a shuffled k-mer), and the effect on each target.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from seqdl.encoding import N, decode
+from seqdl.errors import InputError
+from seqdl.files import atomic_path, full_suffix, require_file
+from seqdl.interpret.mutate import Mutagenesis, importance
+from seqdl.intervals import Interval
+from seqdl.version import __version__
+
+FORMAT, VERSION = "seqdl-mutagenesis", 1
+SUFFIXES = (".h5", ".hdf5", ".tsv", ".tsv.gz")
+_ARRAYS = ("substitutions", "deletions", "insertions", "ablations", "ablation_starts")
+_COLUMNS = ("chrom", "start", "end", "name", "kind", "ref", "alt")
+
+
+def check_suffix(path: str | Path) -> str:
+    """Return the output's suffix.
+
+    Raises
+    ------
+    InputError
+        If it is not one of `SUFFIXES`; better said before the work than after it.
+    """
+    suffix = full_suffix(path)
+    if suffix not in SUFFIXES:
+        raise InputError(f"Mutagenesis is written as .h5, .tsv or .tsv.gz. Received: {str(path)!r}.")
+    return suffix
+
+
+def write_mutagenesis(path: str | Path, result: Mutagenesis, run=None) -> None:
+    """Write a run's mutagenesis, whole or not at all; the suffix chooses the format.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.h5``, ``.tsv`` or ``.tsv.gz``; see this module's text for the layouts.
+    result : Mutagenesis
+        With regions and targets, as `seqdl.interpret.mutagenesis.mutagenesis` returns it.
+    run : Run, optional
+        Its genome's name and checksum are noted.
+
+    Raises
+    ------
+    InputError
+        If the suffix is unknown.
+    """
+    about = {"format": FORMAT, "version": VERSION, "seqdl": __version__,
+             "window": [result.start, result.end], "settings": result.settings or {}}  # fmt: skip
+    genome = {} if run is None else run.card.get("genome") or {}
+    about |= {f"genome_{key}": genome[key] for key in ("name", "checksum") if genome.get(key)}
+    if check_suffix(path) in (".h5", ".hdf5"):
+        with atomic_path(path) as temporary:
+            _write_h5(temporary, result, about)
+        return
+    from seqdl.prediction.writers import open_writer
+
+    with open_writer(path, list(result.targets), about) as writer:
+        for row in range(len(result.codes)):
+            for columns, values in _rows(result, row):
+                writer.write(columns, values)
+
+
+def _write_h5(path: Path, result: Mutagenesis, about: dict) -> None:
+    import h5py
+
+    from seqdl.io.hdf5 import HDF5Writer
+
+    text = h5py.string_dtype("utf-8")
+    with HDF5Writer(path) as file:
+        for key, value in about.items():
+            file.attrs[key] = json.dumps(value) if isinstance(value, dict) else value
+        file["codes"], file["reference"] = result.codes, result.reference
+        for key in _ARRAYS:
+            values = getattr(result, key)
+            if values is not None and values.ndim > 1:
+                file.create_dataset(key, data=values, chunks=(1, *values.shape[1:]), compression="gzip")
+            elif values is not None:
+                file[key] = values
+        file.create_dataset("targets", data=list(result.targets), dtype=text)
+        for key in ("chrom", "strand", "name"):
+            file.create_dataset(key, data=[getattr(region, key) for region in result.regions], dtype=text)
+        for key in ("start", "end"):
+            file[key] = np.array([getattr(region, key) for region in result.regions], np.int64)
+
+
+def read_mutagenesis(path: str | Path) -> Mutagenesis:
+    """Read mutagenesis from the HDF5 file that `write_mutagenesis` made.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Mutagenesis
+
+    Raises
+    ------
+    InputError
+        If the file is missing, no HDF5, or of another format or a newer version.
+    """
+    import h5py
+
+    path = require_file(path, "mutagenesis file")
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != FORMAT or file.attrs.get("version", 0) > VERSION:
+                raise InputError(
+                    f"{path} holds no {FORMAT} of version <= {VERSION}. "
+                    f"Received: {file.attrs.get('format')!r}, version {file.attrs.get('version')!r}."
+                )
+            columns = [file[key].asstr()[:] for key in ("chrom", "strand", "name")]
+            regions = tuple(
+                Interval(chrom, int(start), int(end), strand, name)
+                for chrom, strand, name, start, end in zip(
+                    *columns, file["start"][:], file["end"][:], strict=True
+                )
+            )
+            start, end = (int(place) for place in file.attrs["window"])
+            return Mutagenesis(
+                file["codes"][:], start, end, file["reference"][:],
+                **{key: file[key][:] if key in file else None for key in _ARRAYS},
+                regions=regions, targets=tuple(file["targets"].asstr()[:]),
+                settings=json.loads(file.attrs["settings"]),
+            )  # fmt: skip
+    except (OSError, KeyError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is not an HDF5 file, or it is cut off: {error}.") from error
+
+
+def _rows(result: Mutagenesis, row: int) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+    """Yield the table's rows of one sequence, kind by kind: columns (m,) and effects (m, t)."""
+    region, codes = result.regions[row], result.codes[row]
+    places = np.arange(result.start, result.end)
+    here = codes[places]
+    letters = np.array(list("ACGTN"), object)
+
+    def block(kind, starts, length, ref, alt, values):
+        first = region.start + starts
+        m = len(starts)
+        fixed = {"chrom": region.chrom, "name": region.name, "kind": kind}
+        columns = {"start": first, "end": first + length, "ref": ref, "alt": alt}
+        columns |= {key: np.full(m, value, object) for key, value in fixed.items()}
+        return {key: columns[key] for key in _COLUMNS}, values
+
+    if result.substitutions is not None:
+        at, base = np.nonzero((here[:, None] < N) & (here[:, None] != np.arange(4)))
+        yield block("substitution", places[at], 1, letters[here[at]], letters[base],
+                    result.substitutions[row, at, base])  # fmt: skip
+    nothing = np.full(4 * len(places), "-", object)
+    if result.deletions is not None:
+        at = np.flatnonzero(here < N)
+        yield block("deletion", places[at], 1, letters[here[at]], nothing[: len(at)],
+                    result.deletions[row, at])  # fmt: skip
+    if result.insertions is not None:
+        at, base = (part.ravel() for part in np.indices((len(places), 4)))
+        yield block("insertion", places[at], 0, nothing, letters[base], result.insertions[row, at, base])
+    if result.ablations is not None:
+        kmer = (result.settings or {}).get("kmer", 1)
+        words = codes[result.ablation_starts[:, None] + np.arange(kmer)]
+        at = np.flatnonzero((words < N).all(axis=1))
+        text = np.array([decode(word) for word in words[at]], object)
+        yield block("ablation", result.ablation_starts[at], kmer, text, np.full(len(at), "*", object),
+                    result.ablations[row, at])  # fmt: skip
+
+
+def write_importance(path: str | Path, result: Mutagenesis, genome, target: int = 0) -> None:
+    """Write the mean absolute effect of each base's substitutions as bigWig.
+
+    Parameters
+    ----------
+    path : str or Path
+        Appears whole or not at all.
+    result : Mutagenesis
+        Of regions of `genome`, with substitutions.
+    genome : Genome
+        Opened already.
+    target : int
+        Place in ``result.targets``.
+
+    Raises
+    ------
+    InputError
+        If the sequences are no regions of the genome.
+    MissingDependencyError
+        If pyBigWig is not installed.
+
+    Notes
+    -----
+    Where windows overlap the mean is written; what lies past a contig's end or is N is a gap.
+    """
+    from seqdl.io.bigwig_writer import BigWigWriter
+
+    values = importance(result)[..., target]
+    strange = [region.chrom for region in result.regions if region.chrom not in genome]
+    if strange or not result.regions:
+        raise InputError(
+            f"A bigWig needs regions of the genome {genome.name}; {strange[:1] or 'nothing'} is none of them."
+        )
+    contigs = np.array([genome.contig_id(region.chrom) for region in result.regions])
+    places = np.array([region.start for region in result.regions])[:, None] + np.arange(
+        result.start, result.end
+    )
+    known = np.isfinite(values) & (places >= 0) & (places < genome.sizes[contigs][:, None])
+    with atomic_path(path) as temporary:
+        writer = BigWigWriter(temporary, genome, 1)
+        try:
+            for contig in np.unique(contigs):
+                rows = contigs == contig
+                keep = known[rows]
+                bases, inverse = np.unique(places[rows][keep], return_inverse=True)
+                mean = np.bincount(inverse, values[rows][keep]) / np.bincount(inverse)
+                cuts = np.flatnonzero(np.diff(bases) > 1) + 1
+                for run, heights in zip(np.split(bases, cuts), np.split(mean, cuts), strict=True):
+                    if len(run):
+                        writer.write(genome.names[contig], int(run[0]), heights.astype(np.float32))
+        finally:
+            writer.close()

@@ -1,0 +1,85 @@
+"""Which edits in-silico mutagenesis makes: every substitution, deletion, insertion, every k-mer shuffled."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqdl.encoding import N, dinucleotide_shuffle
+from seqdl.interpret.edits import Edits
+
+KINDS = ("substitution", "deletion", "insertion", "ablation")
+SHUFFLES = ("dinucleotide", "mononucleotide", "random")
+
+
+def substitution_edits(codes: np.ndarray, start: int, end: int) -> Edits:
+    """Change every known base of [start, end) into each of the three others.
+
+    Parameters
+    ----------
+    codes : uint8 array, (n, L)
+    start, end : int
+        0-based, half-open.
+
+    Returns
+    -------
+    Edits
+        Three for each base that is not N; the base itself is not passed again.
+    """
+    rows, places = np.nonzero(codes[:, start:end] < N)
+    places = places + start
+    bases = (codes[rows, places][:, None] + np.arange(1, 4, dtype=np.uint8)) % 4
+    return Edits(np.repeat(rows, 3), np.repeat(places, 3), 1, bases.reshape(-1, 1).astype(np.uint8))
+
+
+def deletion_edits(codes: np.ndarray, start: int, end: int) -> Edits:
+    """Take out every known base of [start, end), one at a time; arguments as in `substitution_edits`."""
+    rows, places = np.nonzero(codes[:, start:end] < N)
+    return Edits(rows, places + start, 1, np.empty((len(rows), 0), np.uint8))
+
+
+def insertion_edits(codes: np.ndarray, start: int, end: int) -> Edits:
+    """Put each of the four bases before every place of [start, end), also before an N."""
+    n, width = len(codes), end - start
+    rows = np.repeat(np.arange(n), 4 * width)
+    places = np.tile(np.repeat(np.arange(start, end), 4), n)
+    return Edits(rows, places, 0, np.tile(np.arange(4, dtype=np.uint8), n * width)[:, None])
+
+
+def ablation_starts(start: int, end: int, kmer: int, step: int) -> np.ndarray:
+    """Return the first base, int64 (p,), of each k-mer that lies in [start, end), `step` bases apart."""
+    return np.arange(start, end - kmer + 1, step)
+
+
+def ablation_edits(
+    codes: np.ndarray, starts: np.ndarray, kmer: int, draws: int, shuffle: str, rng: np.random.Generator
+) -> Edits:
+    """Replace k-mers by shuffled or random ones, several times each.
+
+    Parameters
+    ----------
+    codes : uint8 array, (n, L)
+    starts : int64 array, (p,)
+        See `ablation_starts`.
+    kmer : int
+        Bases replaced at once.
+    draws : int
+        Replacements of each k-mer; they follow each other in the result.
+    shuffle : {"dinucleotide", "mononucleotide", "random"}
+        Shuffle the k-mer and keep its dinucleotides, or its bases; or draw bases, each as likely.
+    rng : numpy Generator
+
+    Returns
+    -------
+    Edits
+        `draws` for each k-mer without N.
+    """
+    words = codes[:, starts[:, None] + np.arange(kmer)]  # (n, p, k)
+    rows, which = np.nonzero((words < N).all(axis=2))
+    words = np.repeat(words[rows, which], draws, axis=0)
+    if shuffle == "random":
+        words = rng.integers(0, 4, words.shape, dtype=np.uint8)
+    elif shuffle == "mononucleotide":
+        words = rng.permuted(words, axis=1)
+    else:
+        words = dinucleotide_shuffle(words, rng)
+    return Edits(np.repeat(rows, draws), np.repeat(starts[which], draws), kmer, words)
