@@ -1,11 +1,11 @@
-"""Differentiate one output of a Keras model with respect to its input, on whichever backend Keras runs.
+"""Differentiate functions written with `keras.ops` with respect to their input, on whichever backend Keras runs.
 
 This is the only file of `seqdl.interpret` that knows a backend's name: one short function for each.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -32,6 +32,42 @@ def gradient_function(model) -> GradientFunction:
     InputError
         If Keras runs on a backend that has no gradient here.
     """
+    from keras import ops
+
+    def output(x, target):
+        return (ops.take(model(x, training=False), target, axis=1),)
+
+    compiled = compile_gradient(output, model)
+
+    def gradient(x: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray]:
+        gradients, outputs = compiled(np.asarray(x, np.float32), np.int32(target))
+        return gradients, outputs
+
+    return gradient
+
+
+def compile_gradient(function: Callable, model) -> Callable[..., tuple[np.ndarray, ...]]:
+    """Compile a function of tensors together with its gradient for the first of them.
+
+    Parameters
+    ----------
+    function : callable
+        Takes tensors, returns a tuple of tensors; the first, (n,), is differentiated. Its rows must not
+        depend on each other's input. Written with `keras.ops`.
+    model : keras.Model
+        Whose variables the function uses.
+
+    Returns
+    -------
+    callable
+        ``f(*arrays) -> (gradient, *results)``, all NumPy arrays; the gradient has the first array's shape.
+        Keep all shapes the same from call to call: each new one is compiled anew.
+
+    Raises
+    ------
+    InputError
+        If Keras runs on a backend that has no gradient here.
+    """
     import keras
 
     from seqdl.errors import InputError
@@ -43,57 +79,59 @@ def gradient_function(model) -> GradientFunction:
             f"Gradients need Keras on one of {', '.join(makers)}; it runs on {backend!r}. "
             "Set the environment variable KERAS_BACKEND and start again."
         )
-    return makers[backend](model)
+    return makers[backend](function, model)
 
 
-def _tensorflow(model) -> GradientFunction:
+def _tensorflow(function: Callable, model) -> Callable:
     import tensorflow as tf
 
-    @tf.function(reduce_retracing=True)
-    def compiled(x, target):
+    @tf.function(autograph=False)
+    def compiled(x, *others):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
-            output = tf.gather(model(x, training=False), target, axis=1)
-        return tape.gradient(output, x, unconnected_gradients="zero"), output
+            results = function(x, *others)
+        return tape.gradient(results[0], x, unconnected_gradients="zero"), *results
 
-    def gradient(x: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray]:
-        gradients, output = compiled(tf.constant(x, tf.float32), tf.constant(target, tf.int32))
-        return gradients.numpy(), output.numpy()
+    def gradient(*arrays) -> tuple[np.ndarray, ...]:
+        return tuple(item.numpy() for item in compiled(*(tf.constant(array) for array in arrays)))
 
     return gradient
 
 
-def _jax(model) -> GradientFunction:
+def _jax(function: Callable, model) -> Callable:
     import jax
+    import keras
 
-    trainable = [variable.value for variable in model.trainable_variables]
-    fixed = [variable.value for variable in model.non_trainable_variables]
+    variables = model.variables
+    values = [variable.value for variable in variables]
 
     @jax.jit
-    def compiled(trainable, fixed, x, target):
+    def compiled(values, x, *others):
         def total(x):
-            output = model.stateless_call(trainable, fixed, x, training=False)[0][:, target]
-            return output.sum(), output  # examples do not meet in the model, so the sum separates again
+            # The weights come in as arguments: as constants of the graph they would be compiled into it.
+            with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
+                results = function(x, *others)
+            return results[0].sum(), results  # rows do not meet, so the sum separates again
 
-        gradients, output = jax.grad(total, has_aux=True)(x)
-        return gradients, output
+        gradients, results = jax.grad(total, has_aux=True)(x)
+        return gradients, *results
 
-    def gradient(x: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray]:
-        gradients, output = compiled(trainable, fixed, np.asarray(x, np.float32), target)
-        return np.asarray(gradients), np.asarray(output)
+    def gradient(*arrays) -> tuple[np.ndarray, ...]:
+        return tuple(np.asarray(item) for item in compiled(values, *arrays))
 
     return gradient
 
 
-def _torch(model) -> GradientFunction:
+def _torch(function: Callable, model) -> Callable:
     import torch
     from keras import ops
 
-    def gradient(x: np.ndarray, target: int) -> tuple[np.ndarray, np.ndarray]:
+    def gradient(*arrays) -> tuple[np.ndarray, ...]:
         with torch.enable_grad():
-            tensor = ops.convert_to_tensor(np.asarray(x, np.float32)).detach().requires_grad_(True)
-            output = model(tensor, training=False)[:, target]
-            (gradients,) = torch.autograd.grad(output.sum(), tensor)
-        return gradients.cpu().numpy(), output.detach().cpu().numpy()
+            tensors: Sequence = [ops.convert_to_tensor(array) for array in arrays]
+            first = tensors[0].detach().requires_grad_(True)
+            results = function(first, *tensors[1:])
+            (gradients,) = torch.autograd.grad(results[0].sum(), first)
+        return tuple(item.detach().cpu().numpy() for item in (gradients, *results))
 
     return gradient
