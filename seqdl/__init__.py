@@ -14,7 +14,7 @@ _LATE = {
     "Dataset": "seqdl.data.dataset",
     "Genome": "seqdl.genome",
     "Run": "seqdl.training.run",
-    "attribute": "seqdl.interpret.gradients",
+    "attribute": "seqdl.interpret.attribute",
     "build_dataset": "seqdl.data.build",
     "build_model": "seqdl.models.registry",
     "cross_validate": "seqdl.training.cross_validation",

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import argparse
 
-HELP = "explain predictions base by base (saliency, gradient x input, integrated gradients)"
+HELP = "explain predictions base by base (gradients, integrated gradients, DeepLIFT, DeepSHAP)"
 EXAMPLES = """\
 examples:
   seqdl attribute --run run/ --genome g.fa --bed regions.bed --target CTCF --out attr.h5 --plot logos.png
+  seqdl attribute --run run/ --genome g.fa --bed peaks.bed --target CTCF --method deepshap --out attr.h5
   seqdl attribute --run run/ --fasta windows.fa --target CTCF --method integrated_gradients --out attr.h5
-  seqdl attribute --run run/ --genome g.fa --bed peaks.bed --target CTCF --out attr.npz
+  seqdl attribute --run run/ --genome g.fa --bed peaks.bed --target CTCF --method deepshap --out attr.npz
+  seqdl attribute --run atac/ --genome g.fa --bed peaks.bed --method deepshap --head counts --out attr.bw
 
-All methods explain the LOGIT (log odds) of one target. With .npz there are two files, attr.npz and
-attr.onehot.npz, each (n, 4, length), as TF-MoDISco reads them.
+Labels are explained by their LOGIT (log odds), coverage by log(1 + total) of its bins (--head counts) or by its
+shape (--head profile). The fast methods are saliency, grad_x_input and deeplift; deepshap compares each sequence with
+20 shuffles of itself, its contributions add up exactly to the difference, and TF-MoDISco is made for it.
+What an N contributes is 0.
+
+.h5 holds all (seqdl.interpret.attribute.Attribution); .npz are two files, attr.npz and attr.onehot.npz, each
+(n, 4, length), as TF-MoDISco reads them; .bw is a track for the genome browser.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags; each has the name of an argument of `seqdl.attribute`."""
-    from seqdl.interpret.gradients import METHODS
+    from seqdl.interpret.methods import METHODS
+    from seqdl.interpret.references import KINDS
 
     parser.add_argument("--run", required=True, metavar="FOLDER", help="run folder that `seqdl train` made")
     source = parser.add_mutually_exclusive_group(required=True)
@@ -29,7 +37,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target", metavar="NAME", help="target to explain: name or index (may be left out if there is one)"
     )
     parser.add_argument("--method", choices=METHODS, default="grad_x_input", help="default: grad_x_input")
-    parser.add_argument("-o", "--out", required=True, help="output: .h5, or .npz for TF-MoDISco")
+    parser.add_argument(
+        "--head", choices=("logit", "counts", "profile"),
+        help="the number explained (default: logit of labels, counts of coverage)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bins", type=_bins, metavar="A-B", help="of coverage, only these bins (0-based, B not included)"
+    )
+    parser.add_argument(
+        "--reference", choices=KINDS,
+        help="compared with: dinucleotide shuffles, a quarter of every base, or none (default: as the method has it)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--n-references", type=int, default=20, metavar="N", help="shuffles a sequence (default: 20)"
+    )
+    parser.add_argument("-o", "--out", required=True, help="output: .h5, .npz for TF-MoDISco, or .bw")
     parser.add_argument(
         "--plot", metavar="FILE", help="draw the regions with the highest logits: .png, .svg or .pdf"
     )
@@ -37,6 +59,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--steps", type=int, default=64, metavar="N", help="steps of integrated gradients (default: 64)"
     )
+    parser.add_argument(
+        "--samples", type=int, default=50, metavar="N", help="noisy copies of smoothgrad (default: 50)"
+    )
+    parser.add_argument(
+        "--noise", type=float, default=0.1, metavar="SD", help="their noise, standard deviation (default: 0.1)"
+    )
+    parser.add_argument(
+        "--simplex", action="store_true",
+        help="take the mean over the four bases from the gradient (methods without reference)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of shuffles and noise (default: 0)")
+    parser.add_argument(
+        "--tolerance", type=float, default=1e-4, metavar="X",
+        help="largest relative error of a DeepLIFT sum (default: 0.0001)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--on-excess", choices=("raise", "warn", "ignore"), default="raise",
+        help="what to do beyond it (default: raise)",
+    )  # fmt: skip
     parser.add_argument(
         "--batch-size", type=int, default=32, metavar="N", help="windows at once (default: 32)"
     )
@@ -56,22 +97,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain, write, say what was written, and return the exit code."""
-    from seqdl.interpret.gradients import attribute
+    from seqdl.interpret.attribute import attribute
     from seqdl.plot.style import picture_suffix, save_figure
 
     if args.plot:
         picture_suffix(args.plot)  # better said before the work than after it
     result = attribute(
         args.run, genome=args.genome, bed=args.bed, fasta=args.fasta, target=args.target, method=args.method,
-        out=args.out, batch_size=args.batch_size, steps=args.steps, strand_average=args.strand_average,
+        head=args.head, bins=args.bins, reference=args.reference, n_references=args.n_references, out=args.out,
+        batch_size=args.batch_size, steps=args.steps, samples=args.samples, noise=args.noise,
+        simplex=args.simplex, seed=args.seed, strand_average=args.strand_average, tolerance=args.tolerance,
+        on_excess=args.on_excess,
         alias=args.alias, allow_genome_mismatch=args.allow_genome_mismatch,
     )  # fmt: skip
     n, length, _ = result.values.shape
     print(f"Explained {result.target} ({result.method}) in {n:,} windows of {length:,} bases: {args.out}")
     if result.delta is not None:
         print(
-            f"Integrated gradients: the sum misses the logit's difference by at most "
-            f"{abs(result.delta).max():.2g}."
+            f"The contributions miss the {result.head}'s difference from its references by at most "
+            f"{abs(result.delta).max():.2g} (differences up to "
+            f"{abs(result.logits - result.reference_logits).max():.3g})."
         )
     if args.plot:
         from seqdl.plot.logos import plot_attribution
@@ -79,3 +124,10 @@ def run(args: argparse.Namespace) -> int:
         save_figure(plot_attribution(result, top=args.top), args.plot)
         print(f"Picture: {args.plot}")
     return 0
+
+
+def _bins(text: str) -> tuple[int, int]:
+    first, _, last = text.partition("-")
+    if not (first.isdigit() and last.isdigit()):
+        raise argparse.ArgumentTypeError(f"must be two numbers with a dash, such as 10-20. Received: {text!r}.")
+    return int(first), int(last)

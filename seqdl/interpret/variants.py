@@ -66,8 +66,8 @@ def explain_variants(run, genome, variants, targets, *, batch_size: int = 32) ->
     InputError
         If a contig, an allele or a target does not fit the genome or the run.
     """
-    from seqdl.interpret.backend_gradient import gradient_function
-    from seqdl.interpret.gradients import attribute_codes, logit_model, target_index
+    from seqdl.interpret.heads import scalar_model, target_index
+    from seqdl.interpret.methods import attribute_codes, compile_engine
     from seqdl.io.chromosomes import reconcile
     from seqdl.prediction.predictor import Predictor
     from seqdl.variants.alleles import allele_windows, encode_alleles
@@ -82,8 +82,8 @@ def explain_variants(run, genome, variants, targets, *, batch_size: int = 32) ->
     windows = allele_windows(genome, contigs, starts, refs, alts, run.window, run.anchor)
     indices = np.array([target_index(run, target) for target in targets])
 
-    model = logit_model(run.model, run.card.get("output", {}).get("logit_layer"))
-    gradient = gradient_function(model)
+    model = scalar_model(run)
+    engine = compile_engine(model, "grad_x_input")
     codes = np.stack([windows.ref, windows.alt], axis=1)  # (n, 2, L): both alleles in one pass
     values = np.empty(codes.shape, np.float32)
     flat = codes.reshape(-1, run.window)
@@ -92,15 +92,10 @@ def explain_variants(run, genome, variants, targets, *, batch_size: int = 32) ->
     for index in np.unique(indices):
         rows = np.flatnonzero(indices == index)
         flat = codes[rows].reshape(-1, run.window)
-        contributions, _, _ = attribute_codes(
-            model,
-            flat,
-            int(index),
-            strand_average=run.strand_average,
-            batch_size=batch_size,
-            gradient=gradient,
+        found = attribute_codes(
+            model, flat, int(index), strand_average=run.strand_average, batch_size=batch_size, engine=engine
         )
-        values[rows] = contributions.sum(axis=2).reshape(-1, 2, run.window)
+        values[rows] = found.values.sum(axis=2).reshape(-1, 2, run.window)
     return [
         VariantExplanation(
             variant,

@@ -1,24 +1,29 @@
-"""Write attributions to HDF5, or to the two .npz files that TF-MoDISco reads, and read the HDF5 back.
+"""Write attributions to HDF5, to the two .npz files that TF-MoDISco reads or to bigWig, and read the HDF5 back.
 
-HDF5 layout (format ``seqdl-attribution``, version 1), channels last as everywhere in seqdl:
+HDF5 layout (format ``seqdl-attribution``, version 2), channels last as everywhere in seqdl:
 
-========== ======== =========== ==========================================================
-dataset    dtype    shape       meaning
-========== ======== =========== ==========================================================
-values     float32  (n, L, 4)   contributions, channels A, C, G, T
-codes      uint8    (n, L)      bases: A 0, C 1, G 2, T 3, N 4
-logits     float32  (n,)        the target's log odds
-delta      float32  (n,)        only for integrated gradients; see `Attribution`
-chrom      str      (n,)        contig, or the sequence's name
-start, end int64    (n,)        0-based, half-open
-strand     str      (n,)        "+", "-" or "."
-name       str      (n,)        the region's name
-========== ======== =========== ==========================================================
+================ ======== =========== ==========================================================
+dataset          dtype    shape       meaning
+================ ======== =========== ==========================================================
+values           float32  (n, L, 4)   contributions, channels A, C, G, T
+hypothetical     float32  (n, L, 4)   what each base would contribute in that place
+codes            uint8    (n, L)      bases: A 0, C 1, G 2, T 3, N 4
+logits           float32  (n,)        the number explained: the target's log odds, or see `head`
+reference_logits float32  (n,)        the same for the references; only for methods that have one
+delta            float32  (n,)        how far the sum is off; only for methods with a reference
+chrom            str      (n,)        contig, or the sequence's name
+start, end       int64    (n,)        0-based, half-open
+strand           str      (n,)        "+", "-" or "."
+name             str      (n,)        the region's name
+================ ======== =========== ==========================================================
 
-The root's attributes hold format, version, target, method, seqdl's version and the genome's checksum.
+The root's attributes hold format, version, target, method, head, reference, seqdl's version and the genome's checksum.
+Version 1 had no hypothetical contributions, no reference_logits and no head; it is read as before.
 
-``NAME.npz`` holds the contributions and ``NAME.onehot.npz`` the sequences, each as ``arr_0`` of shape
-(n, 4, L): ``modisco motifs -s NAME.onehot.npz -a NAME.npz -n 20000 -o modisco.h5``.
+``NAME.npz`` holds hypothetical contributions and ``NAME.onehot.npz`` the sequences, each as ``arr_0`` of shape
+(n, 4, L): ``modisco motifs -s NAME.onehot.npz -a NAME.npz -n 20000 -o modisco.h5``. (modisco multiplies the two itself.)
+
+``NAME.bw`` holds each base's contribution along the genome: see `seqdl.interpret.contribution_tracks`.
 """
 
 from __future__ import annotations
@@ -33,8 +38,8 @@ from seqdl.files import atomic_path, require_file
 from seqdl.intervals import Interval
 from seqdl.version import __version__
 
-FORMAT, VERSION = "seqdl-attribution", 1
-SUFFIXES = (".h5", ".hdf5", ".npz")
+FORMAT, VERSION = "seqdl-attribution", 2
+SUFFIXES = (".h5", ".hdf5", ".npz", ".bw", ".bigwig")
 
 
 def check_suffix(path: str | Path) -> str:
@@ -47,20 +52,22 @@ def check_suffix(path: str | Path) -> str:
     """
     suffix = Path(path).suffix.lower()
     if suffix not in SUFFIXES:
-        raise InputError(f"Attributions are written as .h5 or .npz. Received: {str(path)!r}.")
-    return suffix
+        raise InputError(f"Attributions are written as .h5 or .npz, or as .bw. Received: {str(path)!r}.")
+    return ".bw" if suffix == ".bigwig" else suffix
 
 
-def write_attribution(path: str | Path, attribution, run=None) -> list[Path]:
+def write_attribution(path: str | Path, attribution, run=None, genome=None) -> list[Path]:
     """Write an attribution, whole or not at all; the suffix chooses the format.
 
     Parameters
     ----------
     path : str or Path
-        ``.h5`` or ``.npz``; see this module's text for both layouts.
-    attribution : seqdl.interpret.gradients.Attribution
+        ``.h5``, ``.npz`` or ``.bw``; see this module's text for the layouts.
+    attribution : seqdl.interpret.attribute.Attribution
     run : Run, optional
         Its genome's name and checksum are noted in the HDF5 file.
+    genome : str, Path or Genome, optional
+        Whose contigs a ``.bw`` lies on; needed for it.
 
     Returns
     -------
@@ -70,12 +77,24 @@ def write_attribution(path: str | Path, attribution, run=None) -> list[Path]:
     Raises
     ------
     InputError
-        If the suffix is unknown.
+        If the suffix is unknown, or a ``.bw`` has no genome.
     """
     path = Path(path)
-    if check_suffix(path) == ".npz":
+    suffix = check_suffix(path)
+    if suffix == ".bw":
+        from seqdl.genome import Genome
+        from seqdl.interpret.contribution_tracks import write_contribution_bigwig
+
+        if genome is None:
+            raise InputError("A .bw track lies on a genome: give `genome` (--genome g.fa), or write .h5.")
+        write_contribution_bigwig(
+            path, attribution, Genome(genome) if isinstance(genome, (str, Path)) else genome
+        )
+        return [path]
+    if suffix == ".npz":
         other = path.with_suffix(".onehot.npz")
-        for name, array in ((path, attribution.values), (other, one_hot(attribution.codes, "int8"))):
+        scores = attribution.values if attribution.hypothetical is None else attribution.hypothetical
+        for name, array in ((path, scores), (other, one_hot(attribution.codes, "int8"))):
             with atomic_path(name) as temporary, open(temporary, "wb") as handle:
                 np.savez_compressed(handle, array.transpose(0, 2, 1))
         return [path, other]
@@ -98,6 +117,8 @@ def _write_h5(path: Path, attribution, run) -> None:
                 "version": VERSION,
                 "target": attribution.target,
                 "method": attribution.method,
+                "head": attribution.head,
+                "reference": attribution.reference,
                 "seqdl": __version__,
                 "layout": "(n, length, 4), channels A C G T; TF-MoDISco wants (n, 4, length)",
             }
@@ -108,13 +129,14 @@ def _write_h5(path: Path, attribution, run) -> None:
                 file.attrs[f"genome_{key}"] = genome[key]
         length = attribution.values.shape[1]
         chunks = (1, length, 4) if len(regions) else None
-        file.create_dataset(
-            "values", data=attribution.values, chunks=chunks, compression="gzip" if chunks else None
-        )
-        file["codes"] = attribution.codes
-        file["logits"] = attribution.logits
-        if attribution.delta is not None:
-            file["delta"] = attribution.delta
+        for key in ("values", "hypothetical"):
+            if getattr(attribution, key) is not None:
+                file.create_dataset(
+                    key, data=getattr(attribution, key), chunks=chunks, compression="gzip" if chunks else None
+                )
+        for key in ("codes", "logits", "delta", "reference_logits"):
+            if getattr(attribution, key) is not None:
+                file[key] = getattr(attribution, key)
         for key in ("chrom", "strand", "name"):
             file.create_dataset(key, data=[getattr(region, key) for region in regions], dtype=text)
         for key in ("start", "end"):
@@ -130,7 +152,7 @@ def read_attribution(path: str | Path):
 
     Returns
     -------
-    seqdl.interpret.gradients.Attribution
+    seqdl.interpret.attribute.Attribution
 
     Raises
     ------
@@ -139,7 +161,7 @@ def read_attribution(path: str | Path):
     """
     import h5py
 
-    from seqdl.interpret.gradients import Attribution
+    from seqdl.interpret.attribute import Attribution
 
     path = require_file(path, "attribution")
     try:
@@ -163,7 +185,9 @@ def read_attribution(path: str | Path):
                 str(file.attrs["method"]),
                 file["codes"][:],
                 file["logits"][:],
-                file["delta"][:] if "delta" in file else None,
+                *(file[key][:] if key in file else None for key in ("delta", "hypothetical", "reference_logits")),
+                str(file.attrs.get("head", "logit")),
+                str(file.attrs.get("reference", "")),
             )
     except (OSError, KeyError) as error:
         raise InputError(f"{path} is not an HDF5 file, or it is cut off: {error}.") from error

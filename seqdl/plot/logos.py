@@ -90,7 +90,7 @@ def plot_attribution(attribution, *, top: int = 6, width: int = 80):
 
     Parameters
     ----------
-    attribution : seqdl.interpret.gradients.Attribution
+    attribution : seqdl.interpret.attribute.Attribution
         For ``saliency`` the gradient at the letter that is there is drawn.
     top : int
         Draw the regions with the highest logits, at most this many.

@@ -7,7 +7,7 @@ import pytest
 from seqdl.encoding import decode, one_hot, reverse_complement
 from seqdl.errors import InputError
 from seqdl.genome import Genome
-from seqdl.interpret.gradients import attribute
+from seqdl.interpret.attribute import attribute
 from seqdl.interpret.variants import explain_variants
 from seqdl.interpret.writers import read_attribution
 from seqdl.intervals import Variant
@@ -80,7 +80,8 @@ def test_npz_is_what_modisco_reads(folder, run, bed, tmp_path):
     result = attribute(run, genome=folder / "genome.fa", bed=bed, target="GATA1", out=tmp_path / "attr.npz")
     values, bases = (np.load(tmp_path / name)["arr_0"] for name in ("attr.npz", "attr.onehot.npz"))
     assert values.shape == bases.shape == (7, 4, WINDOW)
-    np.testing.assert_array_equal(values.transpose(0, 2, 1), result.values)
+    # TF-MoDISco wants what every base would contribute, and multiplies by the one-hot itself.
+    np.testing.assert_array_equal(values.transpose(0, 2, 1), result.hypothetical)
     np.testing.assert_array_equal(bases.transpose(0, 2, 1), one_hot(result.codes))
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from seqdl.encoding import N, one_hot, reverse_complement
 from seqdl.errors import InputError
-from seqdl.interpret.gradients import METHODS, attribute_codes, logit_model
+from seqdl.interpret.heads import logit_model
+from seqdl.interpret.methods import METHODS, attribute_codes
 
 LENGTH = 30
 
@@ -44,7 +45,7 @@ def test_the_saliency_of_a_linear_model_is_its_weights(codes):
     model = linear()
     weights = np.asarray(model.get_layer("logits").kernel).reshape(LENGTH, 4, 3)
     for target in range(3):
-        values, logits, delta = attribute_codes(
+        values, logits, delta, *_ = attribute_codes(
             logit_model(model), codes, target, method="saliency", batch_size=3
         )
         np.testing.assert_allclose(values, np.broadcast_to(weights[:, :, target], values.shape), atol=1e-7)
@@ -54,7 +55,7 @@ def test_the_saliency_of_a_linear_model_is_its_weights(codes):
 
 
 def test_a_softmax_target_is_explained_by_its_logit_not_by_the_constant_sum(codes):
-    values, _, _ = attribute_codes(logit_model(linear(activation="softmax")), codes, 1, method="saliency")
+    values, *_ = attribute_codes(logit_model(linear(activation="softmax")), codes, 1, method="saliency")
     assert np.abs(values).max() > 1e-3
 
 
@@ -62,7 +63,7 @@ def test_a_softmax_target_is_explained_by_its_logit_not_by_the_constant_sum(code
 @pytest.mark.parametrize("make", [linear, convolutional])
 def test_integrated_gradients_add_up_to_the_difference_of_logits(codes, make, strand_average):
     model = logit_model(make())
-    values, logits, delta = attribute_codes(
+    values, logits, delta, *_ = attribute_codes(
         model, codes, 2, method="integrated_gradients", strand_average=strand_average, steps=256, batch_size=4
     )
     base = float(np.asarray(model(np.zeros((1, LENGTH, 4), np.float32)))[0, 2])
@@ -90,7 +91,7 @@ def test_a_strand_averaged_attribution_turns_with_the_sequence(codes, method):
 
 @pytest.mark.parametrize("method", METHODS[1:])
 def test_only_the_base_that_is_there_contributes(codes, method):
-    values, _, _ = attribute_codes(logit_model(convolutional()), codes, 0, method=method, steps=8)
+    values, *_ = attribute_codes(logit_model(convolutional()), codes, 0, method=method, steps=8)
     assert not values[one_hot(codes) == 0].any()
     assert not values[codes == N].any()
 
@@ -122,12 +123,13 @@ SCRIPT = """
 import sys, numpy as np, keras
 inputs = keras.Input((12, 4)); x = keras.layers.Flatten()(inputs); x = keras.layers.Dense(2, name="logits")(x)
 model = keras.Model(inputs, keras.layers.Activation("sigmoid")(x))
-from seqdl.interpret.gradients import attribute_codes, logit_model
+from seqdl.interpret.heads import logit_model
+from seqdl.interpret.methods import attribute_codes
 codes = np.random.default_rng(0).integers(0, 5, (3, 12)).astype("uint8")
-values, logits, delta = attribute_codes(logit_model(model), codes, 1, method="saliency", batch_size=2)
+values, logits, delta, *_ = attribute_codes(logit_model(model), codes, 1, method="saliency", batch_size=2)
 weights = np.asarray(model.get_layer("logits").kernel)[:, 1].reshape(12, 4)
 assert abs(values - weights).max() < 1e-7
-values, logits, delta = attribute_codes(logit_model(model), codes, 1, method="integrated_gradients", steps=4)
+values, logits, delta, *_ = attribute_codes(logit_model(model), codes, 1, method="integrated_gradients", steps=4)
 assert abs(delta).max() < 1e-5
 assert "tensorflow" not in sys.modules
 """
