@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from seqdl.errors import InputError
 from seqdl.interpret.edits import Engine, as_engine
 from seqdl.interpret.mutate import Mutagenesis, mutate_codes
+
+if TYPE_CHECKING:
+    from seqdl.training.run import Run
 
 
 def window_of(length: int, start: int | None, end: int | None, width: int | None) -> tuple[int, int]:
@@ -57,7 +61,7 @@ def mutagenesis(
     kmer: int = 8,
     step: int = 1,
     draws: int = 10,
-    shuffle: str = "dinucleotide",
+    shuffle: str = "mononucleotide",
     seed: int = 0,
     out: str | Path | None = None,
     head: str | None = None,
@@ -127,16 +131,66 @@ def mutagenesis(
     >>> result.substitutions.shape  # doctest: +SKIP
     (120, 100, 4, 1)
     """
+    from seqdl.interpret.mutagenesis_files import check_suffix, write_mutagenesis
+
+    if out is not None:
+        check_suffix(out)
+    ready = prepare(
+        run, genome=genome, bed=bed, fasta=fasta, codes=codes, target=target, start=start, end=end,
+        width=width, head=head, bins=bins, batch_size=batch_size, strand_average=strand_average, alias=alias,
+        allow_genome_mismatch=allow_genome_mismatch, engine=engine, out=out,
+    )  # fmt: skip
+    result = mutate_codes(
+        ready.engine, ready.codes, kinds=kinds, start=ready.start, end=ready.end, right=ready.right,
+        kmer=kmer, step=step, draws=draws, shuffle=shuffle, seed=seed, names=ready.names,
+    )  # fmt: skip
+    settings = {**(result.settings or {}), **ready.settings}
+    result = result._replace(regions=ready.regions, targets=ready.targets, settings=settings)
+    if out is not None:
+        write_mutagenesis(out, result, run=ready.run)
+    return result
+
+
+class Ready(NamedTuple):
+    """What mutating sequences under a run needs, read and checked; see `prepare`."""
+
+    run: Run
+    engine: Engine
+    codes: np.ndarray
+    right: np.ndarray | None
+    start: int
+    end: int
+    regions: tuple
+    names: tuple[str, ...]
+    targets: tuple[str, ...]
+    settings: dict
+
+
+def prepare(
+    run, *, genome, bed, fasta, codes, target, start, end, width, head, bins, batch_size, strand_average,
+    alias, allow_genome_mismatch, engine, out,
+) -> Ready:  # fmt: skip
+    """Read the sequences and make the engine; the arguments are those of `mutagenesis`.
+
+    Returns
+    -------
+    Ready
+        With ``right``, uint8 (n, 1), the bases that follow regions of a genome; and ``names``, what messages
+        call the sequences.
+
+    Raises
+    ------
+    InputError
+        If something does not fit the run, or `out` is one of the inputs.
+    """
     from seqdl.files import require_other
     from seqdl.interpret.heads import averages_strands, choose_head, output_function
-    from seqdl.interpret.mutagenesis_files import check_suffix, write_mutagenesis
     from seqdl.interpret.windows import open_genome, read_windows
     from seqdl.prediction.predictor import default_batch_size
     from seqdl.prediction.tasks import require_bases, require_dna
     from seqdl.training.run import Run
 
     if out is not None:
-        check_suffix(out)
         require_other(out, genome, bed, fasta)
     run = Run.open(run)
     require_bases(run, "In-silico mutagenesis")
@@ -144,7 +198,6 @@ def mutagenesis(
         require_dna(run, "Mutagenesis of places of a genome")
     indices = target_indices(run, target)
     start, end = window_of(run.window, start, end, width)
-    batch_size = batch_size or default_batch_size(run.window)
     if bed is not None:
         genome = open_genome(run, genome, allow_genome_mismatch)
     codes, regions = read_windows(
@@ -156,27 +209,20 @@ def mutagenesis(
         ids = genome.contig_ids([region.chrom for region in regions])
         right = genome.gather(ids, np.array([region.end for region in regions]), 1)
     if engine is None:
+        batch_size = batch_size or default_batch_size(run.window)
         output = output_function(
             run, head=head, bins=bins, strand_average=strand_average, batch_size=batch_size
         )
         engine = as_engine(lambda batch: output(batch)[:, indices], batch_size)
-    result = mutate_codes(
-        engine, codes, kinds=kinds, start=start, end=end, right=right, kmer=kmer, step=step, draws=draws,
-        shuffle=shuffle, seed=seed, names=tuple(_called(region) for region in regions),
-    )  # fmt: skip
     settings = {
-        **(result.settings or {}),
         "head": choose_head(run.task, head, bins),
         "bins": None if bins is None else list(bins),
         "strand_average": averages_strands(run, strand_average),
         "model": run.label,
     }
-    result = result._replace(
-        regions=regions, targets=tuple(run.target_names[i] for i in indices), settings=settings
-    )
-    if out is not None:
-        write_mutagenesis(out, result, run=run)
-    return result
+    names = tuple(_called(region) for region in regions)
+    targets = tuple(run.target_names[i] for i in indices)
+    return Ready(run, engine, codes, right, start, end, regions, names, targets, settings)
 
 
 def target_indices(run, target) -> list[int]:

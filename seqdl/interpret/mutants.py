@@ -8,7 +8,7 @@ from seqdl.encoding import N, dinucleotide_shuffle
 from seqdl.interpret.edits import Edits
 
 KINDS = ("substitution", "deletion", "insertion", "ablation")
-SHUFFLES = ("dinucleotide", "mononucleotide", "random")
+SHUFFLES = ("mononucleotide", "dinucleotide", "random")
 
 
 def substitution_edits(codes: np.ndarray, start: int, end: int) -> Edits:
@@ -64,8 +64,8 @@ def ablation_edits(
         Bases replaced at once.
     draws : int
         Replacements of each k-mer; they follow each other in the result.
-    shuffle : {"dinucleotide", "mononucleotide", "random"}
-        Shuffle the k-mer and keep its dinucleotides, or its bases; or draw bases, each as likely.
+    shuffle : {"mononucleotide", "dinucleotide", "random"}
+        Shuffle the k-mer and keep its bases, or its dinucleotides; or draw bases, each as likely.
     rng : numpy Generator
 
     Returns

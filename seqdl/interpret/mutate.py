@@ -85,7 +85,7 @@ def mutate_codes(
     kmer: int = 8,
     step: int = 1,
     draws: int = 10,
-    shuffle: str = "dinucleotide",
+    shuffle: str = "mononucleotide",
     seed: int = 0,
     batch_size: int = 256,
     names: tuple[str, ...] | None = None,
@@ -109,8 +109,9 @@ def mutate_codes(
         For ablation: bases shuffled at once, and bases between two of these windows.
     draws : int
         For ablation: shuffles of each, over which the effect is averaged.
-    shuffle : {"dinucleotide", "mononucleotide", "random"}
-        For ablation: what the shuffle keeps; see `seqdl.interpret.mutants.ablation_edits`.
+    shuffle : {"mononucleotide", "dinucleotide", "random"}
+        For ablation: what the shuffle keeps; see `seqdl.interpret.mutants.ablation_edits`. Few k-mers below
+        about 12 bases have another order with the same dinucleotides: most would stay as they are.
     seed : int
         Of the shuffles: sequence ``i`` has its own stream, so it does not depend on the batch size.
     batch_size : int

@@ -1,0 +1,141 @@
+"""Backgrounds: the sequences that motifs are put into. Shuffled, real, or drawn at random; always seeded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from seqdl.encoding import N, dinucleotide_shuffle
+from seqdl.errors import InputError
+from seqdl.progress import say
+
+
+def backgrounds(
+    run,
+    n: int = 100,
+    *,
+    genome=None,
+    bed: str | Path | None = None,
+    fasta: str | Path | None = None,
+    codes: np.ndarray | None = None,
+    data=None,
+    shuffle: bool = True,
+    gc: float = 0.5,
+    seed: int = 0,
+    alias: str | Path | None = None,
+    allow_genome_mismatch: bool = False,
+) -> np.ndarray:
+    """Make backgrounds of a run's width.
+
+    Parameters
+    ----------
+    run : str, Path or Run
+    n : int
+        How many.
+    genome, bed, fasta, codes, alias, allow_genome_mismatch
+        Real windows, as in `seqdl.attribute`: regions of a genome, sequences, or codes.
+    data : str, Path or Dataset, optional
+        Windows of a dataset. Give at most one of `bed`, `fasta`, `codes` and `data`.
+    shuffle : bool
+        Shuffle real windows so that each keeps its dinucleotides: what they hold is gone, what they are made
+        of stays. Otherwise they are taken as they are.
+    gc : float
+        Without real windows: bases are drawn at random, G and C with this share.
+    seed : int
+        Of all draws.
+
+    Returns
+    -------
+    codes : uint8 array, (n, window)
+        Without N: windows that hold one are left out. With fewer windows than `n` each is shuffled several
+        times; unshuffled there are only so many.
+
+    Raises
+    ------
+    InputError
+        If there is more than one source, each of its windows holds N, or a width or genome does not fit.
+    """
+    from seqdl.training.run import Run
+
+    run = Run.open(run)
+    given = {"bed": bed, "fasta": fasta, "codes": codes, "data": data}
+    named = [name for name, value in given.items() if value is not None]
+    if len(named) > 1:
+        raise InputError(f"Give at most one source of backgrounds. Received: {', '.join(named)}.")
+    if n < 1:
+        raise InputError(f"`n` backgrounds: at least 1. Received: {n}.")
+    rng = np.random.default_rng(seed)
+    if not named:
+        return random_sequences(n, run.window, gc, rng)
+    if data is not None:
+        return choose(_of_dataset(run, data, genome, n, rng), n, shuffle, rng)
+    from seqdl.interpret.windows import read_windows
+
+    codes, _ = read_windows(
+        run, genome=genome, bed=bed, fasta=fasta, codes=codes, alias=alias,
+        allow_genome_mismatch=allow_genome_mismatch,
+    )  # fmt: skip
+    return choose(codes, n, shuffle, rng)
+
+
+def random_sequences(n: int, length: int, gc: float, rng: np.random.Generator) -> np.ndarray:
+    """Draw sequences, uint8 (n, length), whose bases are G or C with the share `gc`.
+
+    Raises
+    ------
+    InputError
+        If `gc` is no share.
+    """
+    if not 0 <= gc <= 1:
+        raise InputError(f"`gc` is a share, 0 to 1. Received: {gc}.")
+    return rng.choice(4, (n, length), p=[(1 - gc) / 2, gc / 2, gc / 2, (1 - gc) / 2]).astype(np.uint8)
+
+
+def choose(codes: np.ndarray, n: int, shuffle: bool, rng: np.random.Generator) -> np.ndarray:
+    """Choose `n` of real windows, without those that hold N, and shuffle them if asked to.
+
+    Parameters
+    ----------
+    codes : uint8 array, (m, L)
+    n : int
+    shuffle : bool
+    rng : numpy Generator
+
+    Returns
+    -------
+    chosen : uint8 array, (n, L)
+        Fewer where there are not so many and they are not shuffled.
+
+    Raises
+    ------
+    InputError
+        If no window is without N.
+    """
+    known = np.flatnonzero((codes < N).all(axis=1))
+    if not len(known):
+        every = " (they are all N)" if (codes == N).all() else ""
+        raise InputError(
+            f"A background has no N, but each of the {len(codes):,} windows holds one{every}. Give others."
+        )
+    if len(known) < len(codes):
+        say(f"{len(codes) - len(known):,} of {len(codes):,} windows hold an N and are left out.")
+    order = rng.permutation(known)
+    if not shuffle:
+        if len(order) < n:
+            say(f"There are {len(order):,} backgrounds, not {n:,}.")
+        return codes[order[:n]]
+    return dinucleotide_shuffle(codes[np.resize(order, n)], rng)
+
+
+def _of_dataset(run, data, genome, n: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw windows of a dataset: more than needed, since some may hold N."""
+    from seqdl.data.dataset import Dataset
+
+    data = Dataset.open(data, genome)
+    if data.window != run.window or data.structured:
+        raise InputError(
+            f"The dataset {data.path} has windows of {data.window} bases"
+            f"{' with their structure' if data.structured else ''}, the run reads {run.window} bases."
+        )
+    return data.codes(np.sort(rng.choice(data.n, min(data.n, 4 * n + 100), replace=False)))

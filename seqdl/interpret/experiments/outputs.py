@@ -1,0 +1,182 @@
+"""What experiments share: the function that is measured, its targets, and intervals over backgrounds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from seqdl.encoding import N
+from seqdl.errors import InputError
+from seqdl.interpret.edits import FullPass
+from seqdl.progress import Progress
+
+STEP = 1024  # sequences between two signs of progress
+
+
+class Outputs(NamedTuple):
+    """What is measured.
+
+    Attributes
+    ----------
+    network : FullPass
+        Sequences, uint8 (n, L), to numbers, (n, t).
+    targets : tuple of str, or None
+        Names of the numbers; None for a function of the user's, until its first result.
+    settings : dict
+        What is to be written beside the numbers.
+    """
+
+    network: FullPass
+    targets: tuple[str, ...] | None
+    settings: dict
+
+    def of(self, codes: np.ndarray, progress: Progress) -> np.ndarray:
+        """Return the numbers, float32 (n, t), of sequences; progress counts them."""
+        parts = []
+        for at in range(0, len(codes), STEP):
+            part = self.network.reference(codes[at : at + STEP])
+            parts.append(part.reshape(len(part), -1))
+            progress.advance(len(part))
+        return np.concatenate(parts)
+
+    def names(self, t: int) -> tuple[str, ...]:
+        """Return the names of `t` numbers."""
+        if self.targets is not None:
+            return self.targets
+        return ("output",) if t == 1 else tuple(f"output{i + 1}" for i in range(t))
+
+
+def is_function(run) -> bool:
+    """Tell whether this is a function or a model rather than a run."""
+    return callable(run) and not hasattr(run, "card")
+
+
+def outputs_of(
+    run,
+    target=None,
+    *,
+    head: str | None = None,
+    bins: tuple[int, int] | None = None,
+    strand_average: bool | None = None,
+    batch_size: int | None = None,
+) -> Outputs:
+    """Return the function that is measured.
+
+    Parameters
+    ----------
+    run : str, Path, Run, keras.Model, or callable
+        A trained run; or a model or ``func(codes uint8 (n, L)) -> array (n,) or (n, t)``, whose targets have
+        no names, so that `target` means nothing; nor do `head`, `bins` and `strand_average` to a function.
+    target : str, int or list of them, optional
+        Targets to keep; all by default.
+    head, bins, strand_average
+        See `seqdl.interpret.heads.output_function`.
+    batch_size : int, optional
+        Sequences a pass.
+
+    Returns
+    -------
+    Outputs
+
+    Raises
+    ------
+    InputError
+        If a target or the head does not fit the run.
+    """
+    from seqdl.interpret.heads import averages_strands, choose_head, output_function
+
+    if hasattr(run, "inputs") and is_function(run):
+        batch_size = batch_size or 64
+        run = output_function(run, head=head, bins=bins, strand_average=strand_average, batch_size=batch_size)
+    if is_function(run):
+        return Outputs(FullPass(run, batch_size or 64), None, {})
+    from seqdl.interpret.mutagenesis import target_indices
+    from seqdl.prediction.predictor import default_batch_size
+    from seqdl.prediction.tasks import require_bases
+    from seqdl.training.run import Run
+
+    run = Run.open(run)
+    require_bases(run, "An experiment with motifs")
+    indices = target_indices(run, target)
+    batch_size = batch_size or default_batch_size(run.window)
+    output = output_function(run, head=head, bins=bins, strand_average=strand_average, batch_size=batch_size)
+    settings = {
+        "model": run.label,
+        "head": choose_head(run.task, head, bins),
+        "strand_average": averages_strands(run, strand_average),
+    }
+    if bins is not None:
+        settings["bins"] = list(bins)
+    return Outputs(
+        FullPass(lambda batch: output(batch)[:, indices], batch_size),
+        tuple(run.target_names[i] for i in indices),
+        settings,
+    )
+
+
+def check_backgrounds(codes: np.ndarray) -> np.ndarray:
+    """Return sequences as uint8 (n, L), checked.
+
+    Raises
+    ------
+    InputError
+        If they are no codes, or one is all N.
+    """
+    codes = np.atleast_2d(np.asarray(codes))
+    if (
+        codes.ndim != 2
+        or not codes.size
+        or codes.dtype.kind not in "ui"
+        or codes.max() > N
+        or codes.min() < 0
+    ):
+        raise InputError(
+            "Sequences are whole numbers from 0 to 4 (A 0, C 1, G 2, T 3, N 4) of the shape (n, L). "
+            f"Received: {codes.dtype} {codes.shape}."
+        )
+    unknown = (codes == N).all(axis=1)
+    if unknown.any():
+        raise InputError(f"Sequence {int(np.argmax(unknown)) + 1} of {len(codes)} is all N. Take it out.")
+    return codes.astype(np.uint8)
+
+
+def mean_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the mean over backgrounds and its interval by Student's t.
+
+    Parameters
+    ----------
+    values : float array, (n, ...)
+        One value a background; for paired effects the differences. NaN is left out.
+    confidence : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    mean, low, high : float64 arrays, (...)
+        `low` and `high` are NaN with fewer than two values.
+
+    Raises
+    ------
+    InputError
+        If `confidence` is out of range.
+
+    Notes
+    -----
+    The interval is that of the mean over sequences like these backgrounds, under this one network. How
+    far another training of the network would differ it does not say.
+    """
+    if not 0 < confidence < 1:
+        raise InputError(f"`confidence` must lie between 0 and 1. Received: {confidence}.")
+    from scipy.stats import t as student
+
+    values = np.asarray(values, np.float64)
+    known = np.isfinite(values)
+    n = known.sum(axis=0)
+    mean = np.where(known, values, 0).sum(axis=0) / np.where(n > 0, n, np.nan)
+    squares = np.where(known, (values - mean) ** 2, 0).sum(axis=0)
+    degrees = np.where(n > 1, n - 1, np.nan)
+    half = student.ppf((1 + confidence) / 2, degrees) * np.sqrt(
+        squares / degrees / np.where(n > 0, n, np.nan)
+    )
+    return mean, mean - half, mean + half
