@@ -18,7 +18,7 @@ OVERLAPS = ("mean", "nearest")
 def write_contribution_bigwig(path: str | Path, attribution, genome, *, overlap: str = "mean") -> int:
     """Write an attribution as a bigWig track, whole or not at all.
 
-    A base's value is what the letter that is there contributes (of ``saliency``, the gradient at that letter).
+    A base's value is what the letter that is there contributes (of ``saliency``, the gradient at it).
     Bases past a contig's end, and N, have no value: they are gaps.
 
     Parameters

@@ -43,7 +43,9 @@ def row_correlation(
         number = np.maximum(known.sum(axis=1, keepdims=True), 1)
         centred = np.where(known, value - np.where(known, value, 0).sum(axis=1, keepdims=True) / number, 0)
         spread = np.sqrt((centred**2).sum(axis=1, keepdims=True))
-        flat = spread <= 1e-12 * np.maximum(np.abs(np.where(known, value, 0)).max(axis=1, keepdims=True), 1e-300)
+        flat = spread <= 1e-12 * np.maximum(
+            np.abs(np.where(known, value, 0)).max(axis=1, keepdims=True), 1e-300
+        )
         with np.errstate(invalid="ignore", divide="ignore"):
             sides.append(np.where(flat, np.nan, centred / spread))
     return np.clip(np.einsum("nl,nl->n", *sides), -1, 1)
@@ -202,7 +204,9 @@ def stability(
     choices = {"groups": groups, "bootstrap": bootstrap, "confidence": confidence, "seed": seed}
     members = agreement(named, codes, **choices)
     pairs = [(i, j) for i in range(len(scores)) for j in range(i)]
-    of_sequence = np.mean([row_correlation(scores[i], scores[j], known, ranks=True) for i, j in pairs], axis=0)
+    of_sequence = np.mean(
+        [row_correlation(scores[i], scores[j], known, ranks=True) for i, j in pairs], axis=0
+    )
     mean, low, high = mean_interval(of_sequence, resample(len(known), groups, bootstrap, confidence, seed))
     average = scores.mean(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):

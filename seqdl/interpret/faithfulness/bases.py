@@ -85,7 +85,9 @@ def check_scores(scores: Mapping[str, np.ndarray], codes: np.ndarray | None, lea
     if not isinstance(scores, Mapping):
         raise InputError("`scores` is a mapping from a method's name to its numbers of shape (n, length).")
     if len(scores) < least:
-        raise InputError(f"At least {count(least, 'method')} must be given. Received: {few(scores) or 'none'}.")
+        raise InputError(
+            f"At least {count(least, 'method')} must be given. Received: {few(scores) or 'none'}."
+        )
     scores = {name: np.asarray(value, np.float32) for name, value in scores.items()}
     shapes = {name: value.shape for name, value in scores.items()}
     shape = next(iter(shapes.values()))

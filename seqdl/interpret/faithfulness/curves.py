@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from seqdl.encoding import N, dinucleotide_shuffle
+from seqdl.encoding import N
 from seqdl.errors import InputError, require_one_of
 from seqdl.interpret.faithfulness.bases import check_scores, mean_interval, resample
+from seqdl.interpret.references import shuffle_known
 from seqdl.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def perturbation_curves(
     replacement: str = "dinucleotide",
     references: np.ndarray | None = None,
     steps: int = 10,
-    fraction: float = 0.2,
+    fraction: float = 0.1,
     draws: int = 4,
     batch_size: int = 256,
     groups: np.ndarray | None = None,
@@ -165,7 +166,7 @@ def perturbation_curves(
 
 
 def _references(codes, replacement, references, draws, rng) -> np.ndarray:
-    """Return what stands where bases are taken away, uint8 (n, draws, L); N only where the sequence has it."""
+    """Return what stands where bases are taken away, uint8 (n, draws, L); N only where the sequence is N."""
     n, length = codes.shape
     if references is not None:
         references = np.asarray(references, np.uint8)
@@ -178,12 +179,11 @@ def _references(codes, replacement, references, draws, rng) -> np.ndarray:
     if replacement == "N":
         return np.full((n, 1, length), N, np.uint8)  # one draw is all there is, but for the random order
     repeated = np.repeat(codes, draws, axis=0)
+    if replacement == "dinucleotide":
+        return shuffle_known(repeated, rng).reshape(n, draws, length)
     counts = (repeated[:, :, None] == np.arange(4)).sum(axis=1) + 1e-9
     limits = np.cumsum(counts / counts.sum(axis=1, keepdims=True), axis=1)[:, None, :3]
     drawn = (rng.random((*repeated.shape, 1)) > limits).sum(axis=2).astype(np.uint8)
-    if replacement == "dinucleotide":
-        shuffled = dinucleotide_shuffle(repeated, rng)
-        drawn = np.where(shuffled == N, drawn, shuffled)
     return np.where(repeated == N, np.uint8(N), drawn).reshape(n, draws, length)
 
 

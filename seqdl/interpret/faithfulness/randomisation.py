@@ -9,6 +9,7 @@ and not what was learned.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import zip_longest
@@ -54,11 +55,11 @@ def explainer(method: str, target: int, **choices) -> Explainer:
     Parameters
     ----------
     method : str
-        One of `seqdl.interpret.gradients.METHODS`.
+        One of `seqdl.interpret.methods.METHODS`.
     target : int
         Index of the output.
     **choices
-        Passed to `attribute_codes` (``strand_average``, ``batch_size``, ...).
+        Passed to `seqdl.interpret.methods.attribute_codes` (``strand_average``, ``batch_size``, ...).
 
     Returns
     -------
@@ -68,7 +69,7 @@ def explainer(method: str, target: int, **choices) -> Explainer:
     """
 
     def explain(model, codes: np.ndarray) -> np.ndarray:
-        from seqdl.interpret.gradients import attribute_codes
+        from seqdl.interpret.methods import attribute_codes
 
         return base_scores(attribute_codes(model, codes, target, method=method, **choices)[0], codes, method)
 
@@ -149,7 +150,9 @@ def randomisation_check(
                 drawn = groups_of_layers[stage - 1][-1] + 1
             # A new clone at each stage: nothing compiled for an earlier one can be mistaken for it.
             twin = _forgetful_twin(model, layers[:drawn], seed)
-            share = sum(int(np.prod(w.shape)) for names in layers[:drawn] for w in _weights(model, names)) / total
+            share = (
+                sum(int(np.prod(w.shape)) for names in layers[:drawn] for w in _weights(model, names)) / total
+            )
             for name, function in explain.items():
                 found = np.asarray(function(twin, codes), np.float32)
                 row = {"method": name, "stage": stage, "layer": layers[drawn - 1][0][-1] if drawn else "",
@@ -166,7 +169,8 @@ def randomisation_check(
                     row |= {key: mean, f"{key}_low": low, f"{key}_high": high}
                 rows.append(row)
                 progress.advance()
-    table = pd.DataFrame(rows).sort_values(["method", "stage"], kind="stable", ignore_index=True)
+    rows.sort(key=lambda row: list(explain).index(row["method"]))
+    table = pd.DataFrame(rows)
     last = table[table["stage"] == table["stage"].max()].set_index("method")["spearman_size"]
     return Randomisation(table, {name: bool(last[name] <= threshold) for name in explain}, threshold)
 
@@ -176,9 +180,8 @@ def _from_the_top(model, path: tuple[str, ...] = ()) -> list[list[tuple[str, ...
 
     The members of an ensemble stand side by side, so they are re-drawn together.
     """
-    from seqdl.models.ensemble import ensemble_members
-
-    beside = {id(member) for member in ensemble_members(model)}
+    # By their names: cut at its logits, an ensemble no longer has its own.
+    beside = {id(item) for item in model.layers if re.fullmatch(r"member\d+", item.name)}
     members = [_from_the_top(item, (*path, item.name)) for item in model.layers if id(item) in beside]
     found = []
     for layer in reversed(model.layers):

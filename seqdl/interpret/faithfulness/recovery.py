@@ -95,7 +95,9 @@ def recovery(
     if baselines:
         extra = _baselines(known, None if codes is None else np.asarray(codes)[rows], seed)
         scores |= {name: value for name, value in extra.items() if name not in scores}
-    draws = resample(len(rows), None if groups is None else np.asarray(groups)[rows], bootstrap, confidence, seed)
+    draws = resample(
+        len(rows), None if groups is None else np.asarray(groups)[rows], bootstrap, confidence, seed
+    )
     blocks = np.broadcast_to(draws.blocks[:, None], known.shape)[known]
     labels = positions[known][:, None]
     ones = np.ones((len(draws.weights), 1))
