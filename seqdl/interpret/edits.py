@@ -18,7 +18,6 @@ import numpy as np
 
 from seqdl.encoding import N
 from seqdl.errors import InputError
-from seqdl.prediction.predictor import require_finite
 
 
 class Edits(NamedTuple):
@@ -142,6 +141,8 @@ class FullPass:
 
     def _batches(self, n: int, build: Callable[[int, int], np.ndarray]) -> np.ndarray:
         """Run all batches; only one is ever built."""
+        from seqdl.prediction.predictor import require_finite
+
         out = None
         for first in range(0, n, self.batch_size):
             last = min(first + self.batch_size, n)

@@ -1,0 +1,184 @@
+"""`seqdl ism`: mutate every base in turn, and predict again."""
+
+from __future__ import annotations
+
+import argparse
+
+HELP = "in-silico mutagenesis: the effect of every substitution, deletion, insertion or shuffled k-mer"
+EXAMPLES = """\
+examples:
+  seqdl ism --run run/ --genome g.fa --bed sites.bed --target CTCF --width 60 --out ism.h5 --plot ism.png
+  seqdl ism --run run/ --fasta windows.fa --target CTCF --kinds substitution,deletion --out ism.tsv.gz
+  seqdl ism --run run/ --genome g.fa --bed sites.bed --kinds ablation --kmer 8 --step 4 --out ablation.h5
+  seqdl ism --run run/ --genome g.fa --bed sites.bed --target CTCF --out ism.h5 --bigwig importance.bw
+  seqdl ism --run run/ --genome g.fa --bed sites.bed --target CTCF --width 30 --dependencies --out pairs.tsv
+
+An effect is mutant - reference of the LOGIT (log odds) of a label, or of log(1 + coverage): negative means
+that the change costs the prediction. Bases next to a deletion move up from the right, where the genome's
+next base comes in (N for sequences of a FASTA file). What touches an N is not known and left out.
+--dependencies mutates every two bases together, and tells how far their effects do not add up.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's flags; each has the name of an argument of `seqdl.mutagenesis`."""
+    from seqdl.interpret.mutants import KINDS, SHUFFLES
+
+    parser.add_argument("--run", required=True, metavar="FOLDER", help="run folder that `seqdl train` made")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--bed", help="regions: a window is laid around the middle of each")
+    source.add_argument("--fasta", help="sequences of the network's window")
+    parser.add_argument("-g", "--genome", metavar="FASTA", help="genome of the regions")
+    parser.add_argument(
+        "--target", metavar="NAMES", help="targets, by name or index with commas between (default: all)"
+    )
+    parser.add_argument(
+        "--kinds", default="substitution", metavar="KINDS",
+        help=f"any of {', '.join(KINDS)} with commas between, or all (default: substitution)",
+    )  # fmt: skip
+    part = parser.add_argument_group("which bases of each window (default: all)")
+    part.add_argument("--width", type=int, metavar="N", help="so many bases around the centre")
+    part.add_argument("--start", type=int, metavar="INDEX", help="0-based first base in the window")
+    part.add_argument("--end", type=int, metavar="INDEX", help="the base after the last one")
+    ablation = parser.add_argument_group("ablation")
+    ablation.add_argument("--kmer", type=int, default=8, metavar="N", help="bases shuffled (default: 8)")
+    ablation.add_argument(
+        "--step", type=int, default=1, metavar="N", help="bases from one k-mer to the next (default: 1)"
+    )
+    ablation.add_argument(
+        "--draws", type=int, default=10, metavar="N", help="shuffles averaged (default: 10)"
+    )
+    ablation.add_argument(
+        "--shuffle", choices=SHUFFLES, default="mononucleotide",
+        help="what a shuffle keeps (default: mononucleotide); random draws bases",
+    )  # fmt: skip
+    ablation.add_argument("--seed", type=int, default=0, metavar="N", help="of the shuffles (default: 0)")
+    parser.add_argument(
+        "--dependencies", action="store_true",
+        help="mutate every two bases together instead (9 passes a pair: give --width)",
+    )  # fmt: skip
+    parser.add_argument("-o", "--out", required=True, help="output: .h5, .tsv or .tsv.gz")
+    parser.add_argument("--plot", metavar="FILE", help="heat maps of one target: .png, .svg or .pdf")
+    parser.add_argument("--top", type=int, default=4, metavar="N", help="regions to draw (default: 4)")
+    parser.add_argument(
+        "--bigwig", metavar="FILE", help="mean absolute effect of each base's substitutions, of one target"
+    )
+    parser.add_argument(
+        "--head", choices=("logit", "counts", "profile"), help="of coverage: counts or profile"
+    )
+    parser.add_argument(
+        "--bins", metavar="FIRST-LAST", help="of coverage: only these bins, 0-based half-open"
+    )
+    parser.add_argument("--batch-size", type=int, metavar="N", help="windows at once")
+    parser.add_argument(
+        "--strand-average", action=argparse.BooleanOptionalAction, default=None,
+        help="mean of both strands (default: as the run's card says)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--alias", metavar="TSV", help="contig names: lines of name in the BED<TAB>name in the genome"
+    )
+    parser.add_argument(
+        "--allow-genome-mismatch", action="store_true",
+        help="go on with another genome than the run was trained on",
+    )  # fmt: skip
+
+
+def words(text: str | None) -> list[str] | None:
+    """Return the words between commas; None for None."""
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def span(text: str | None, flag: str) -> tuple[int, int] | None:
+    """Read "3-8" as (3, 8); None for None.
+
+    Raises
+    ------
+    InputError
+        If it is no such text.
+    """
+    from seqdl.errors import InputError
+
+    if text is None:
+        return None
+    first, _, last = text.partition("-")
+    if not (first.isdigit() and last.isdigit()):
+        raise InputError(f"{flag} is written FIRST-LAST, such as 3-8. Received: {text!r}.")
+    return int(first), int(last)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Mutate, write, say what was written, and return the exit code."""
+    from seqdl.errors import InputError
+    from seqdl.files import require_other, require_writable
+    from seqdl.interpret.mutagenesis import mutagenesis
+    from seqdl.interpret.mutants import KINDS
+    from seqdl.plot.style import picture_suffix, save_figure
+
+    kinds = list(KINDS) if args.kinds == "all" else words(args.kinds)
+    # Better said before the work than after it.
+    if args.plot:
+        picture_suffix(args.plot)
+    if args.bigwig and (args.bed is None or "substitution" not in kinds or args.dependencies):
+        raise InputError("--bigwig needs regions of a genome (--bed) and substitutions (--kinds).")
+    if args.bigwig:
+        from seqdl.io.bigwig import require_pybigwig
+
+        require_pybigwig()
+        require_other(args.bigwig, args.genome, args.bed)
+        require_writable(args.bigwig)
+    common = {
+        "genome": args.genome, "bed": args.bed, "fasta": args.fasta, "target": words(args.target),
+        "start": args.start, "end": args.end, "width": args.width, "head": args.head,
+        "bins": span(args.bins, "--bins"), "batch_size": args.batch_size,
+        "strand_average": args.strand_average, "alias": args.alias,
+        "allow_genome_mismatch": args.allow_genome_mismatch,
+    }  # fmt: skip
+    if args.plot or args.bigwig:
+        _require_one_target(args)
+    if args.dependencies:
+        return _dependencies(args, common)
+    result = mutagenesis(
+        args.run, kinds=kinds, kmer=args.kmer, step=args.step, draws=args.draws, shuffle=args.shuffle,
+        seed=args.seed, out=args.out, **common,
+    )  # fmt: skip
+    n, width, targets = len(result.codes), result.end - result.start, len(result.targets)
+    named = result.targets[0] if targets == 1 else f"{targets} targets"
+    print(f"Mutated {width:,} bases ({', '.join(kinds)}) of {n:,} windows under {named}: {args.out}")
+    if args.plot:
+        from seqdl.plot.mutagenesis import plot_mutagenesis
+
+        save_figure(plot_mutagenesis(result, top=args.top), args.plot)
+        print(f"Picture: {args.plot}")
+    if args.bigwig:
+        from seqdl.genome import Genome
+        from seqdl.interpret.mutagenesis_files import write_importance
+
+        write_importance(args.bigwig, result, Genome(args.genome))
+        print(f"Mean absolute effect of each base: {args.bigwig}")
+    return 0
+
+
+def _require_one_target(args) -> None:
+    """Refuse a picture or a track of many targets before the work."""
+    from seqdl.errors import InputError
+    from seqdl.interpret.mutagenesis import target_indices
+    from seqdl.training.run import Run
+
+    if len(target_indices(Run.open(args.run), words(args.target))) != 1:
+        flag = "--plot" if args.plot else "--bigwig"
+        raise InputError(f"{flag} shows one target: name it with --target.")
+
+
+def _dependencies(args, common: dict) -> int:
+    from seqdl.interpret.experiments.dependency import dependencies
+    from seqdl.plot.style import save_figure
+
+    result = dependencies(args.run, out=args.out, **common)
+    n, width = result.values.shape[:2]
+    print(f"Mutated every two of {width:,} bases of {n:,} windows: {args.out}")
+    if args.plot:
+        from seqdl.plot.experiments import plot_dependencies
+
+        save_figure(plot_dependencies(result, top=args.top), args.plot)
+        print(f"Picture: {args.plot}")
+    return 0
