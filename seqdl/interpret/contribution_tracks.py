@@ -32,8 +32,8 @@ def write_contribution_bigwig(path: str | Path, attribution, genome, *, overlap:
         Gives contigs, their order and lengths, and must have the attribution's bases at its regions.
     overlap : {"mean", "nearest"}
         A base that several windows explain takes the mean of their values, or the value of the window
-        whose centre is nearest, which saw most of what lies on both sides (of equally near ones, the
-        one that comes later in the attribution).
+        whose centre is nearest, which saw most of what lies on both sides. Of two equally near ones it is
+        the one that begins further left; of two on one place, the later in the attribution.
 
     Returns
     -------
@@ -153,9 +153,9 @@ def _join(values: np.ndarray, counted: np.ndarray, groups: tuple, overlap: str) 
         with np.errstate(invalid="ignore"):
             return (total / number).astype(np.float32)
     joined = np.full(size, np.nan, np.float32)
-    back = np.argsort(order)  # in the attribution's order: of equally near windows the later one stays
+    back = np.argsort(order)  # in the attribution's order: of two windows on one place the later one stays
     offsets = offsets[back]
-    for column in np.argsort(-np.abs(np.arange(width) - width // 2), kind="stable"):  # nearer ones come later
+    for column in np.argsort(-np.abs(np.arange(width) - width // 2), kind="stable"):  # the nearest comes last
         here = counted[:, column]
         joined[offsets[here] + column] = values[here, column]
     return joined

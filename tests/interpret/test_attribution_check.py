@@ -13,7 +13,7 @@ from seqdl.interpret.faithfulness.randomisation import explainer
 from seqdl.interpret.faithfulness.recovery import grammar_positions, recovery
 from seqdl.interpret.faithfulness.write import describe_check
 from seqdl.interpret.heads import scalar_model
-from seqdl.interpret.methods import METHODS
+from seqdl.interpret.methods import METHODS, compile_engine
 from seqdl.training.ensemble import join_runs
 from seqdl.training.run import Run
 from tests.toy_grammar import FACTORS, sample_windows, train_network
@@ -128,23 +128,25 @@ def test_bad_input_gets_a_sentence(folder):
 
 @pytest.mark.slow
 def test_every_method_finds_the_motifs_of_the_simulated_grammar():
-    """A network trained for half a minute on windows of the grammar, motifs off their middle, tested on others."""
-    model = scalar_model(train_network(*sample_windows(1_000_000, 0, each=600, background=600)))
+    """A small network, trained on windows of the grammar, motifs off their middle, and explained on others."""
+    model = scalar_model(train_network(*sample_windows(1_500_000, 0, each=900, background=700)))
     codes, _ = sample_windows(250_000, 1, each=50, background=0)
-    found = {}
+    engines, found = {name: compile_engine(model, name) for name in METHODS}, {}
     for index, factor in enumerate(FACTORS):
         positions = grammar_positions(codes, factor)
         rows = np.flatnonzero(positions.any(axis=1))[:40]
         scores = {
-            name: explainer(name, index, n_references=10, samples=20, steps=32)(model, codes[rows])
-            for name in METHODS
+            name: explainer(name, index, n_references=10, samples=20, steps=32, engine=engine)(
+                model, codes[rows]
+            )
+            for name, engine in engines.items()
         }
         found[factor] = recovery(scores, positions[rows], codes[rows]).table.set_index("method")
         assert found[factor].kind.eq("method").sum() == len(METHODS)
     table = pd.concat(found, names=["factor"])
     print(table[["auroc", "auroc_low", "auroc_high", "auprc", "sequences", "positives"]].round(3).to_string())
     methods = table[table.kind == "method"]
-    assert (methods.auroc_low > 0.6).all() and (methods.auprc > 2 * methods.positives).all()
+    assert (methods.auroc_low > 0.6).all() and (methods.auprc_low > 1.5 * methods.positives).all()
     mean = methods.groupby("method").auroc.mean()
     assert mean["deepshap"] >= mean["grad_x_input"] - 0.02
     assert (table.loc[(slice(None), "random"), "auroc"] - 0.5).abs().max() < 0.05
