@@ -1,12 +1,13 @@
-"""Are the explanations true? Every attribution method on the demonstration's network, against the planted motifs.
+"""Are the explanations true? Every method on the demonstration's network, against the planted motifs.
 
     seqdl demo --out demo/                                     # about five minutes
     python benchmarks/faithfulness.py --demo demo/ --json out.json
 
-Windows lie on bound sites of the test contig, which the network never saw, moved off their middle at random by up to
-150 bases, so that the middle of a window says little. Known positions are the motifs of the explained factor, and of
-the partner that it needs, by the grammar's own law (truth_sites.tsv). With --run another run of the same dataset is
-measured, such as an ensemble (seqdl train --members), which adds the stability over members.
+Windows lie on bound sites of the test contig, which the network never saw, moved off their middle at random
+by up to 150 bases, so that the middle of a window says little. Known positions are the motifs of the
+explained factor, and of the partner that it needs, by the grammar's own law (truth_sites.tsv). With --run
+another run of the same dataset is measured, such as an ensemble (seqdl train --members), which adds the
+stability over members.
 """
 
 from __future__ import annotations

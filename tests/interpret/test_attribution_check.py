@@ -128,7 +128,7 @@ def test_bad_input_gets_a_sentence(folder):
 
 @pytest.mark.slow
 def test_every_method_finds_the_motifs_of_the_simulated_grammar():
-    """A small network, trained on windows of the grammar, motifs off their middle, and explained on others."""
+    """A small network is trained on windows of the grammar, motifs off their middle; others are explained."""
     model = scalar_model(train_network(*sample_windows(1_500_000, 0, each=900, background=700)))
     codes, _ = sample_windows(250_000, 1, each=50, background=0)
     engines, found = {name: compile_engine(model, name) for name in METHODS}, {}
