@@ -22,10 +22,10 @@ def _look(number: int) -> dict:
     return {"color": PALETTE[number % len(PALETTE)], "linestyle": LINES[number % len(LINES)]}
 
 
-def _mean_band(values: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _mean_band(values: np.ndarray, groups) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     from seqdl.interpret.faithfulness.bases import mean_interval, resample
 
-    return mean_interval(values, resample(len(values), seed=seed))
+    return mean_interval(values, resample(len(values), groups))
 
 
 def plot_recovery(recovery):
@@ -62,7 +62,7 @@ def plot_recovery(recovery):
     return figure
 
 
-def plot_curves(curves, *, unit: str = "logit"):
+def plot_curves(curves, *, unit: str = "logit", groups: np.ndarray | None = None):
     """Draw deletion and insertion curves, mean over sequences with 95 % bands, against random order.
 
     Parameters
@@ -70,6 +70,8 @@ def plot_curves(curves, *, unit: str = "logit"):
     curves : seqdl.interpret.faithfulness.curves.PerturbationCurves
     unit : str
         What is predicted, for the axis.
+    groups : int array, (n,), optional
+        Sequences of one number are drawn together for the bands.
 
     Returns
     -------
@@ -87,7 +89,7 @@ def plot_curves(curves, *, unit: str = "logit"):
             for number, (name, values) in enumerate(found.items()):
                 chance = name == "random"
                 look = {"color": GREY, "linestyle": "-"} if chance else _look(number)
-                mean, low, high = _mean_band(values)
+                mean, low, high = _mean_band(values, groups)
                 label = "random order" if chance else method_label(name)
                 ax.plot(100 * curves.fractions, mean, label=label, **look)
                 ax.fill_between(
@@ -268,11 +270,15 @@ def check_pictures(check) -> dict:
     dict of str to matplotlib.figure.Figure
         By the name of the file to be.
     """
+    from seqdl.interpret.faithfulness.check import overlap_groups
+
     figures = {}
     if check.recovery is not None:
         figures["recovery"] = plot_recovery(check.recovery)
     if check.curves is not None:
-        figures["curves"] = plot_curves(check.curves, unit=check.settings["head"])
+        figures["curves"] = plot_curves(
+            check.curves, unit=check.settings["head"], groups=overlap_groups(check.regions)
+        )
     if check.randomisation is not None:
         figures["randomisation"] = plot_randomisation(check.randomisation)
     if check.agreement is not None:

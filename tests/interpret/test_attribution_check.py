@@ -86,7 +86,10 @@ def test_what_is_not_possible_is_said_or_refused_where_it_was_asked_for(folder):
     assert len(found.codes) == 6 and not (found.codes == N).all(axis=1).any()
     assert any("1 sequence of N alone" in note for note in found.notes)
     assert any("6 of 8 sequences" in note for note in found.notes)
-    everything = check_attributions(run, most=6, points=2, draws=1, stages=1, **quick)
+    out = folder / "few"  # too few sequences for an interval: pictures are drawn all the same
+    everything = check_attributions(run, most=5, points=1, draws=1, stages=1, out=out, **quick)
+    assert (out / "curves.png").exists() and np.isnan(everything.summary.deletion_low[0])
+    assert "(" not in describe_check(everything).splitlines()[2]
     assert sum("Not measured" in note for note in everything.notes) == 3
     assert everything.recovery is None and everything.agreement is None and everything.stability == {}
     for name, message in (

@@ -48,6 +48,11 @@ def base_scores(values: np.ndarray, codes: np.ndarray, method: str) -> np.ndarra
     Returns
     -------
     float32 array, (n, L)
+
+    Raises
+    ------
+    InputError
+        If the shapes do not belong together.
     """
     values, codes = np.asarray(values), np.asarray(codes)
     if values.shape != (*codes.shape, 4) or codes.ndim != 2:

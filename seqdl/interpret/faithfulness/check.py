@@ -158,6 +158,8 @@ def check_attributions(
     from seqdl.interpret.methods import METHODS
     from seqdl.interpret.windows import read_windows
     from seqdl.models.ensemble import ensemble_members
+    from seqdl.prediction.predictor import default_batch_size
+    from seqdl.prediction.tasks import require_bases, require_dna
     from seqdl.training.run import Run
 
     methods = tuple(METHODS) if methods is None else tuple(dict.fromkeys(methods))
@@ -169,6 +171,9 @@ def check_attributions(
     if out is not None:
         check_folder(out)
     run = Run.open(run)
+    require_bases(run, "A check of attributions")
+    if genome is not None:
+        require_dna(run, "A check of attributions at places of a genome")
     index, head = target_index(run, target), choose_head(run.task, head, bins)
     where = {"genome": genome, "bed": bed, "fasta": fasta, "codes": codes}
     codes, regions = read_windows(run, **where, alias=alias, allow_genome_mismatch=allow_genome_mismatch)
@@ -180,7 +185,7 @@ def check_attributions(
     codes, regions = codes[rows], tuple(regions[row] for row in rows)
     positions = None if positions is None else positions[rows]
     few_rows = slice(0, FEW_SEQUENCES)
-    groups = _groups(regions)
+    groups = overlap_groups(regions)
     shared = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
     model = scalar_model(run, head, bins)
     choices = {
@@ -199,12 +204,12 @@ def check_attributions(
     if "recovery" in asked:
         found["recovery"] = recovery(scores, positions, codes, groups=groups, **shared)
     if "curves" in asked:
-        output = output_function(
-            run, head=head, bins=bins, strand_average=strand_average, batch_size=256
-        )  # of the same number that the attributions explain
+        size = default_batch_size(run.window)
+        # The same number that the attributions explain, by the same strands.
+        output = output_function(run, head=head, bins=bins, strand_average=strand_average, batch_size=size)
         found["curves"] = perturbation_curves(
             lambda x: output(x)[:, index], codes, scores, steps=points, fraction=fraction, draws=draws,
-            replacement=replacement, groups=groups, **shared,
+            replacement=replacement, batch_size=size, groups=groups, **shared,
         )  # fmt: skip
     if "agreement" in asked:
         found["agreement"] = agreement(scores, codes, unsigned=UNSIGNED, groups=groups, **shared)
@@ -280,8 +285,18 @@ def _choose(codes: np.ndarray, most: int, seed: int, notes: list[str]) -> np.nda
     return np.random.default_rng(seed).permutation(rows)[:most]
 
 
-def _groups(regions) -> np.ndarray:
-    """Number stretches of two windows' width, so that overlapping regions are drawn together."""
+def overlap_groups(regions) -> np.ndarray:
+    """Number stretches of two windows' width, so that overlapping regions are drawn together in a bootstrap.
+
+    Parameters
+    ----------
+    regions : sequence of Interval, length n
+        Windows of one width.
+
+    Returns
+    -------
+    int64 array, (n,)
+    """
     from seqdl.evaluation.metrics import genomic_blocks
 
     contigs = np.unique([region.chrom for region in regions], return_inverse=True)[1]
