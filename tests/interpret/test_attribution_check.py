@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from seqdl.encoding import N
+from seqdl.encoding import N, encode
 from seqdl.errors import InputError
 from seqdl.interpret.faithfulness.check import CHECKS, check_attributions
 from seqdl.interpret.faithfulness.randomisation import explainer
@@ -16,6 +16,8 @@ from seqdl.interpret.heads import scalar_model
 from seqdl.interpret.methods import METHODS, compile_engine
 from seqdl.training.ensemble import join_runs
 from seqdl.training.run import Run
+from tests.toy import MOTIFS
+from tests.toy_coverage_run import toy_coverage_run
 from tests.toy_grammar import FACTORS, sample_windows, train_network
 from tests.toy_report import make_genome, make_run
 
@@ -127,6 +129,32 @@ def test_bad_input_gets_a_sentence(folder):
         )
     with pytest.raises(InputError, match="is a file"):
         check_attributions(run, codes=codes, target="CTCF", out=folder / "known.bed")
+
+
+@pytest.mark.parametrize("head", ["counts", "profile"])
+def test_a_track_is_checked_by_its_total_or_its_shape(tmp_path, head):
+    path, _ = toy_coverage_run(tmp_path)
+    run = Run.open(path)
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 4, (12, run.window)).astype(np.uint8)
+    motif = encode(next(iter(MOTIFS.values())))
+    places = run.window // 2 + rng.integers(-40, 40, (12, 1)) + np.arange(motif.size)
+    codes[np.arange(12)[:, None], places] = motif
+    known = np.zeros(codes.shape, bool)
+    known[np.arange(12)[:, None], places] = True
+    found = check_attributions(
+        run,
+        codes=codes,
+        known=known,
+        target=0,
+        head=head,
+        methods=TWO,
+        checks=("recovery", "curves"),
+        points=3,
+        draws=2,
+    )
+    assert (found.summary.auroc_low > 0.9).all() and (found.summary.deletion_low > 0).all()
+    assert found.settings["head"] == head
 
 
 @pytest.mark.slow
