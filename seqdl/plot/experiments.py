@@ -47,13 +47,13 @@ def plot_effects(result, *, top: int = 20):
     with style():
         figure, axes = new_figure(6.4, 1.3 + 0.26 * len(shown))
         ax = axes[0, 0]
-        colors = [VERMILION if effect < 0 else BLUE for effect in shown.effect]
+        colors = [BLUE if effect < 0 else VERMILION for effect in shown.effect]  # as in the heat maps
         height = 0.42 if control else 0.7
         _bars(ax, places + (0.2 if control else 0), shown, "effect", "low", "high", colors, height)
         if control:
             _bars(ax, places - 0.25, shown, "control", "control_low", "control_high", GREY, 0.34)
             ax.plot([], [], color=GREY, linewidth=6, label="as many bases elsewhere")
-            ax.plot([], [], color=VERMILION, linewidth=6, label="the motif")
+            ax.plot([], [], color=colors[0], linewidth=6, label="the motif")
             ax.legend(loc="lower right" if shown.effect.mean() > 0 else "lower left")
         ax.axvline(0, color=INK, linewidth=0.8)
         ax.set_yticks(places, [_short(name, 34) for name in shown[key]], fontsize=8)
@@ -64,7 +64,7 @@ def plot_effects(result, *, top: int = 20):
         rest = f", the {len(shown)} largest of {len(table)}" if len(shown) < len(table) else ""
         unit = "sequences" if control else "backgrounds"
         number = f"{table[unit].iloc[0]:,} {unit}" if table[unit].nunique() == 1 else unit
-        title = f"{_short(fixed, 30)} {what}" if not many_motifs else f"motifs {what}: {_short(fixed, 30)}"
+        title = f"{_short(fixed, 30)}: motifs {what}" if many_motifs else f"{_short(fixed, 30)} {what}"
         ax.set_title(f"{title}  ({number}{rest})", fontsize=9.5)
     return figure
 
@@ -85,19 +85,29 @@ def _plot_grid(result, top: int):
     targets = effects.columns[_largest(effects.loc[motifs].abs().max(axis=0).to_numpy(), top)]
     shown = effects.loc[motifs, targets]
     # Each motif's strongest target stands near the diagonal, so that pairs are seen.
-    shown = shown.iloc[np.argsort(shown.abs().to_numpy().argmax(axis=1), kind="stable")]
+    shown = shown.iloc[np.argsort(shown.to_numpy().argmax(axis=1), kind="stable")]
+    both = result.table.assign(zero=(result.table.low <= 0) & (result.table.high >= 0))
+    zero = both.pivot(index="motif", columns="target", values="zero").loc[shown.index, shown.columns]
     limit = float(np.abs(shown.to_numpy()).max()) or 1.0
     with style():
         figure, axes = new_figure(2.6 + 0.32 * len(targets), 2.2 + 0.26 * len(motifs))
         ax = axes[0, 0]
         image = ax.imshow(shown, cmap=diverging(), vmin=-limit, vmax=limit, aspect="auto")
+        y, x = np.nonzero(zero.to_numpy())
+        ax.scatter(x, y, s=5, color=GREY, linewidths=0)
         ax.set_xticks(range(len(targets)), [_short(name, 24) for name in targets], rotation=90, fontsize=7.5)
         ax.set_yticks(range(len(motifs)), [_short(name, 24) for name in shown.index], fontsize=7.5)
         ax.grid(False)
         bar = figure.colorbar(image, ax=ax, pad=0.02, aspect=25)
         bar.set_label(f"effect on the {result.settings.get('head', 'output')}", fontsize=8)
         bar.outline.set_visible(False)
-        ax.set_title("Effect of motifs on targets", fontsize=10)
+        number = result.table.iloc[0]
+        unit = "sequences" if "sequences" in number else "backgrounds"
+        over = f"{number[unit]:,} {unit}" if result.table[unit].nunique() == 1 else unit
+        share = result.settings.get("confidence", 0.95)
+        ax.set_title(
+            f"Effect of motifs on targets  ({over}; dot: the {share:.0%} interval holds 0)", fontsize=9.5
+        )
         ax.set_xlabel("target")
         ax.set_ylabel("motif")
     return figure
@@ -188,7 +198,7 @@ def plot_dependencies(result, *, target: int = 0, top: int = 4):
             worth = -np.nan_to_num(result.substitutions[row, ..., target]).sum(axis=1) / 3
             heights = one_hot(codes) * worth[:, None]
             draw_logo(axes[0, row], heights, smallest=1e-3 * max(float(np.abs(heights).max()), 1e-9))
-            axes[0, row].tick_params(labelbottom=False)
+            axes[0, row].tick_params(bottom=False, labelbottom=False)
             axes[0, row].set_ylabel("− mean\neffect", fontsize=8)
             ax = axes[1, row]
             image = ax.imshow(shown[row], cmap=diverging(), vmin=-limit, vmax=limit, aspect="auto")

@@ -12,7 +12,14 @@ from seqdl.genome import Genome
 from seqdl.interpret.experiments.ablate import ablate
 from seqdl.interpret.experiments.backgrounds import backgrounds
 from seqdl.interpret.experiments.dependency import dependencies, dependency_codes
-from seqdl.interpret.experiments.inserts import IUPAC, as_insert, draw_words, find_motif, put_words
+from seqdl.interpret.experiments.inserts import (
+    IUPAC,
+    as_insert,
+    as_inserts,
+    draw_words,
+    find_motif,
+    put_words,
+)
 from seqdl.interpret.experiments.marginalize import marginalize
 from seqdl.interpret.experiments.outputs import mean_interval
 from seqdl.interpret.experiments.spacing import ORIENTATIONS, spacing
@@ -139,6 +146,12 @@ def test_a_motifs_result_does_not_depend_on_batches_or_other_motifs(run):
     one = marginalize(run, motif, codes, batch_size=3)
     two = marginalize(run, ["ACGT", motif], codes, batch_size=64)
     np.testing.assert_allclose(one.effects[0], two.effects[1], atol=1e-5)
+
+
+def test_motifs_of_one_name_are_told_apart():
+    rows = np.full((3, 4), 0.25)
+    motifs = [Motif("MA1", "CTCF", rows), Motif("MA2", "CTCF", rows), Motif("MA3", "YY1", rows), "ACG", "acg"]
+    assert [insert.name for insert in as_inserts(motifs)] == ["CTCF MA1", "CTCF MA2", "YY1", "ACG", "ACG (2)"]
 
 
 def test_the_interval_covers_the_mean_as_often_as_it_says():

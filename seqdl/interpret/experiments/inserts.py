@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -82,24 +83,31 @@ def as_insert(motif) -> Insert:
 
 
 def as_inserts(motifs) -> list[Insert]:
-    """Read one motif or several, and give those of the same name a number.
+    """Read one motif or several; of several with one name each gets its id, or a number, beside it.
 
     Raises
     ------
     InputError
         If there is none, or as in `as_insert`.
     """
-    if isinstance(motifs, (str, Insert)) or hasattr(motifs, "probabilities"):
-        motifs = [motifs]
+    single = isinstance(motifs, (str, Insert)) or hasattr(motifs, "probabilities")
+    motifs = [motifs] if single else list(motifs)
     inserts = [as_insert(motif) for motif in motifs]
     if not inserts:
         raise InputError("Give at least one motif.")
-    seen: dict[str, int] = {}
-    for i, insert in enumerate(inserts):
-        seen[insert.name] = seen.get(insert.name, 0) + 1
+    often = Counter(insert.name for insert in inserts)
+    named = [
+        insert._replace(name=f"{insert.name} {motif.id}")
+        if often[insert.name] > 1 and getattr(motif, "id", insert.name) != insert.name
+        else insert
+        for motif, insert in zip(motifs, inserts, strict=True)
+    ]
+    seen: Counter = Counter()
+    for i, insert in enumerate(named):
+        seen[insert.name] += 1
         if seen[insert.name] > 1:
-            inserts[i] = insert._replace(name=f"{insert.name} ({seen[insert.name]})")
-    return inserts
+            named[i] = insert._replace(name=f"{insert.name} ({seen[insert.name]})")
+    return named
 
 
 def draw_words(
