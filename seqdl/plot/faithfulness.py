@@ -270,7 +270,7 @@ def check_pictures(check) -> dict:
     dict of str to matplotlib.figure.Figure
         By the name of the file to be.
     """
-    from seqdl.interpret.faithfulness.check import overlap_groups
+    from seqdl.interpret.faithfulness.bases import overlap_groups
 
     figures = {}
     if check.recovery is not None:

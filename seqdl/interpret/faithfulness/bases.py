@@ -9,7 +9,7 @@ import numpy as np
 
 from seqdl.encoding import N, one_hot
 from seqdl.errors import InputError
-from seqdl.evaluation.metrics import bootstrap_weights
+from seqdl.evaluation.metrics import bootstrap_weights, genomic_blocks
 from seqdl.evaluation.resampling import FEWEST_BLOCKS, interval
 from seqdl.words import count, few
 
@@ -195,3 +195,20 @@ def mean_interval(values: np.ndarray, resampling: Resampling) -> tuple[np.ndarra
     low, high = interval(draws, resampling.confidence)
     shape = values.shape[1:]
     return mean.reshape(shape), low.reshape(shape), high.reshape(shape)
+
+
+def overlap_groups(regions) -> np.ndarray:
+    """Number stretches of two windows' width, so that overlapping regions are drawn together in a bootstrap.
+
+    Parameters
+    ----------
+    regions : sequence of Interval, length n
+        Windows of one width.
+
+    Returns
+    -------
+    int64 array, (n,)
+    """
+    contigs = np.unique([region.chrom for region in regions], return_inverse=True)[1]
+    starts = np.array([region.start for region in regions], np.int64)
+    return genomic_blocks(contigs, starts, 2 * regions[0].width)

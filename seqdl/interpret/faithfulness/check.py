@@ -11,7 +11,7 @@ import numpy as np
 from seqdl.encoding import N
 from seqdl.errors import InputError
 from seqdl.interpret.faithfulness.agreement import Agreement, Stability, agreement, member_scores, stability
-from seqdl.interpret.faithfulness.bases import UNSIGNED
+from seqdl.interpret.faithfulness.bases import UNSIGNED, overlap_groups
 from seqdl.interpret.faithfulness.curves import PerturbationCurves, perturbation_curves
 from seqdl.interpret.faithfulness.randomisation import Randomisation, explainer, randomisation_check
 from seqdl.interpret.faithfulness.recovery import Recovery, recovery, region_positions
@@ -168,6 +168,9 @@ def check_attributions(
     _require_known("checks", asked, CHECKS)
     if most < 1:
         raise InputError(f"`most` must be at least 1. Received: {most}.")
+    if not isinstance(choices.get("reference"), (str, type(None))):
+        raise InputError("`reference` is the name of a kind here, since each check takes its own sequences.")
+    given = dict(choices)
     if out is not None:
         check_folder(out)
     run = Run.open(run)
@@ -232,7 +235,7 @@ def check_attributions(
         "run": str(run.path.name), "target": run.target_names[index], "methods": list(methods),
         "checks": list(asked), "head": head, "bins": bins, "sequences": len(codes),
         "strand_average": choices["strand_average"], "points": points, "fraction": fraction, "draws": draws,
-        "replacement": replacement, "stages": stages, "members": members, **shared,
+        "replacement": replacement, "stages": stages, "members": members, "choices": given, **shared,
     }  # fmt: skip
     result = AttributionCheck(
         run.target_names[index], methods, summarise(methods, **found, stability=alike), codes, regions,
@@ -283,25 +286,6 @@ def _choose(codes: np.ndarray, most: int, seed: int, notes: list[str]) -> np.nda
     if rows.size > most:
         notes.append(f"Measured on {most:,} of {rows.size:,} sequences, drawn at random.")
     return np.random.default_rng(seed).permutation(rows)[:most]
-
-
-def overlap_groups(regions) -> np.ndarray:
-    """Number stretches of two windows' width, so that overlapping regions are drawn together in a bootstrap.
-
-    Parameters
-    ----------
-    regions : sequence of Interval, length n
-        Windows of one width.
-
-    Returns
-    -------
-    int64 array, (n,)
-    """
-    from seqdl.evaluation.metrics import genomic_blocks
-
-    contigs = np.unique([region.chrom for region in regions], return_inverse=True)[1]
-    starts = np.array([region.start for region in regions], np.int64)
-    return genomic_blocks(contigs, starts, 2 * regions[0].width)
 
 
 def _positions(known, codes: np.ndarray, regions, genome, alias) -> np.ndarray:
