@@ -38,7 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sample", action=argparse.BooleanOptionalAction, default=True,
         help="draw each background's instance by the matrix (default), or take the likeliest bases",
     )  # fmt: skip
-    motifs.add_argument("--at", type=int, metavar="INDEX", help="0-based first base (default: in the middle)")
+    motifs.add_argument(
+        "--at",
+        type=int,
+        metavar="INDEX",
+        help="0-based first base of the (first) motif (default: all in the middle)",
+    )
     motifs.add_argument("--strand", choices=("+", "-"), default="+", help="which way round (default: +)")
     pair = parser.add_argument_group("two motifs")
     pair.add_argument(

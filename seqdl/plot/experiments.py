@@ -45,7 +45,7 @@ def plot_effects(result, *, top: int = 20):
     places = np.arange(len(shown))
     share = result.settings.get("confidence", 0.95)
     with style():
-        figure, axes = new_figure(6.4, 1.3 + 0.26 * len(shown))
+        figure, axes = new_figure(6.4, 1.3 + 0.3 * control + (0.26 + 0.1 * control) * len(shown))
         ax = axes[0, 0]
         colors = [BLUE if effect < 0 else VERMILION for effect in shown.effect]  # as in the heat maps
         height = 0.42 if control else 0.7
@@ -54,7 +54,7 @@ def plot_effects(result, *, top: int = 20):
             _bars(ax, places - 0.25, shown, "control", "control_low", "control_high", GREY, 0.34)
             ax.plot([], [], color=GREY, linewidth=6, label="as many bases elsewhere")
             ax.plot([], [], color=colors[0], linewidth=6, label="the motif")
-            ax.legend(loc="lower right" if shown.effect.mean() > 0 else "lower left")
+            figure.legend(loc="outside lower center", ncols=2)
         ax.axvline(0, color=INK, linewidth=0.8)
         ax.set_yticks(places, [_short(name, 34) for name in shown[key]], fontsize=8)
         ax.set_ylim(-0.6, len(shown) - 0.4)

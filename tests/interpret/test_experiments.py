@@ -228,21 +228,23 @@ def test_spacing_of_a_model_that_adds_up_shows_no_interaction():
     assert result.orientations == ORIENTATIONS and result.distances.tolist() == [0, 5, 11]
 
 
-def test_joint_effects_are_those_of_strings_built_by_hand():
+@pytest.mark.parametrize("at", [5, None])
+def test_joint_effects_are_those_of_strings_built_by_hand(at):
     weights = np.random.default_rng(2).normal(size=(30, 4)).astype(np.float32)
 
     def func(codes):
         return np.tanh((one_hot(codes) * weights).sum(axis=(1, 2)) / 4)
 
     codes = in_random(3, 30)
-    result = spacing(func, "ACCG", "TTA", [2, 6], codes, at=5)
+    result = spacing(func, "ACCG", "TTA", [2, 6], codes, at=at)
     for o, (s, t) in enumerate(ORIENTATIONS):
         one, two = {"+": "ACCG", "-": "CGGT"}[s], {"+": "TTA", "-": "TAA"}[t]
         for d, distance in enumerate((2, 6)):
             for row, code in enumerate(codes):
                 text = decode(code)
-                place = 9 + distance
-                only = text[:5] + one + text[9:]
+                start = 15 - (7 + distance) // 2 if at is None else at
+                place = start + 4 + distance
+                only = text[:start] + one + text[start + 4 :]
                 other = text[:place] + two + text[place + 3 :]
                 both = only[:place] + two + only[place + 3 :]
                 f = func(np.stack([encode(item) for item in (text, only, other, both)]))

@@ -81,7 +81,7 @@ def spacing(
     run : str, Path, Run, keras.Model, or callable
         A trained run, or a model or function of codes.
     first, second : str or Motif
-        The first one stays where it is, the second one lies to its right.
+        The second one lies to the right of the first.
     distances : sequence of int
         Bases between the first motif's last base and the second one's first; 0 or more.
     backgrounds : uint8 array, (n, L), optional
@@ -91,8 +91,8 @@ def spacing(
     target : str, int or list of them, optional
         Targets; all by default.
     at : int, optional
-        0-based index of the first motif's first base. By default both motifs at their greatest distance
-        lie in the middle.
+        0-based index of the first motif's first base, at every distance. By default the middle of the two
+        lies in the middle of the window: both move, and stay near the bases that a label is about.
     sample, confidence, seed, out, head, bins, strand_average, batch_size
         As in `seqdl.interpret.experiments.marginalize.marginalize`.
 
@@ -121,36 +121,40 @@ def spacing(
         raise InputError(
             f"`orientations` are any of {', '.join(ORIENTATIONS)}. Received: {', '.join(orientations)}."
         )
-    distances, at = _lay(pair, distances, at, length)
+    distances = _check_distances(pair, distances, at, length)
     words = [  # the same draws on either strand, at every distance
         {s: draw_words(insert, n, np.random.default_rng([seed, i]), sample, s) for s in "+-"}
         for i, insert in enumerate(pair)
     ]
-    strands = [sorted({pair[i] for pair in orientations}) for i in (0, 1)]
-    passes = 1 + len(strands[0]) + len(distances) * (len(strands[1]) + len(orientations))
+    strands = [sorted({both[i] for both in orientations}) for i in (0, 1)]
+    each = len(strands[0]) + len(strands[1]) + len(orientations)
     joint, single = [], []
-    with progress_bar(n * passes, "Moving one motif along another", "sequences") as progress:
+    with progress_bar(
+        n * (1 + each * len(distances)), "Moving one motif along another", "sequences"
+    ) as progress:
         before = outputs.of(backgrounds, progress)
-        alone = {}
-        for s in strands[0]:
-            alone[s] = outputs.of(put_words(backgrounds, words[0][s], at), progress) - before
         for distance in distances:
-            place = at + pair[0].width + int(distance)
-            other = {
-                s: outputs.of(put_words(backgrounds, words[1][s], place), progress) - before
-                for s in strands[1]
-            }
+            total = pair[0].width + int(distance) + pair[1].width
+            places = [length // 2 - total // 2 if at is None else at]
+            places.append(places[0] + pair[0].width + int(distance))
+            alone = [
+                {s: outputs.of(put_words(backgrounds, words[i][s], places[i]), progress) - before
+                 for s in strands[i]}
+                for i in (0, 1)
+            ]  # fmt: skip
             for s, t in orientations:
-                both = put_words(put_words(backgrounds, words[0][s], at), words[1][t], place)
+                both = put_words(backgrounds, words[0][s], places[0])
+                both = put_words(both, words[1][t], places[1])
                 joint.append(outputs.of(both, progress) - before)
-                single.append((alone[s], other[t]))
+                single.append((alone[0][s], alone[1][t]))
     shape = (len(distances), len(orientations), *before.shape)
     joint = np.stack(joint).reshape(shape).swapaxes(0, 1)
     ones, twos = (np.stack([s[i] for s in single]).reshape(shape).swapaxes(0, 1) for i in (0, 1))
     interaction = joint - ones - twos
     targets = outputs.names(before.shape[1])
     settings = {
-        "experiment": "spacing", **outputs.settings, "first": pair[0].name, "second": pair[1].name, "at": at,
+        "experiment": "spacing", **outputs.settings, "first": pair[0].name, "second": pair[1].name,
+        "at": "centred" if at is None else at,
         "distance": "bases between the two motifs", "sample": sample, "confidence": confidence,
         "interval": "Student's t over backgrounds", "seed": seed,
     }  # fmt: skip
@@ -162,8 +166,8 @@ def spacing(
     return result
 
 
-def _lay(pair, distances, at: int | None, length: int) -> tuple[np.ndarray, int]:
-    """Return the distances and the first motif's place, checked."""
+def _check_distances(pair, distances, at: int | None, length: int) -> np.ndarray:
+    """Return the distances, int64, sorted, each once; refuse those that do not fit."""
     distances = np.asarray(list(distances))
     if not distances.size or distances.dtype.kind not in "ui" or distances.min() < 0:
         raise InputError(
@@ -182,7 +186,7 @@ def _lay(pair, distances, at: int | None, length: int) -> tuple[np.ndarray, int]
             + (f" from index {at} on. " if at else ". ")
             + (f"The greatest that fits is {room}." if room >= 0 else "The two do not fit at all.")
         )
-    return distances, length // 2 - (widths + int(distances[-1])) // 2 if at is None else int(at)
+    return distances
 
 
 def _table(joint, interaction, ones, twos, orientations, distances, targets, confidence):
