@@ -18,8 +18,10 @@ from seqdl.words import count
 
 TRIM = 0.25
 FEW_TARGETS = 25
+MAX_Q = 0.05
+MIN_SIMILARITY = 0.7
 COLUMNS = (
-    "query", "rank", "match_id", "match_name", "p", "e", "q", "overlap", "offset", "strand",
+    "query", "rank", "match_id", "match_name", "p", "e", "q", "similarity", "overlap", "offset", "strand",
     "query_consensus", "match_consensus",
 )  # fmt: skip
 
@@ -74,7 +76,8 @@ def match_motifs(
         One row a query and match, best first: ``query`` (its id), ``rank`` (from 1), ``match_id``,
         ``match_name``, ``p`` (of the best alignment on either strand), ``e`` (p times the number of motifs
         in the database), ``q`` (the false discovery rate of Benjamini and Hochberg (1995) over the database,
-        each query by itself), ``overlap`` (places aligned), ``offset`` (place of the untrimmed query on which
+        each query by itself), ``similarity`` (see
+        `aligned_similarity`), ``overlap`` (places aligned), ``offset`` (place of the untrimmed query on which
         the match begins, 0-based; negative where it begins before), ``strand`` ("-": the match was turned
         round; a tie is "+"), and both consensus sequences. A query with no informative place has no row.
 
@@ -114,10 +117,11 @@ def match_motifs(
         for rank, hit in enumerate(order[at], 1):
             match = database[hit]
             known = match.reverse_complement() if turned[at, hit] else match
+            shift = -int(offset[at, hit])  # memelite's offset is the query's place on the match
             rows.append((
                 motif.id, rank, match.id, match.name, p[at, hit], min(p[at, hit] * n, float(n)), q[at, hit],
-                int(overlap[at, hit]), start - int(offset[at, hit]), "-" if turned[at, hit] else "+",
-                motif.consensus, known.consensus,
+                aligned_similarity(queries[at], known.probabilities, shift), int(overlap[at, hit]),
+                start + shift, "-" if turned[at, hit] else "+", motif.consensus, known.consensus,
             ))  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -148,6 +152,29 @@ def _tomtom(queries: list[np.ndarray], known: list[np.ndarray], jobs: int | None
     return tuple(result[:4])
 
 
+def aligned_similarity(query: np.ndarray, known: np.ndarray, offset: int) -> float:
+    """Compare two aligned motifs where they overlap.
+
+    Parameters
+    ----------
+    query, known : float array, (w, 4)
+        Base probabilities; `known` on the strand that is aligned.
+    offset : int
+        Place of `query` on which `known` begins.
+
+    Returns
+    -------
+    float
+        The cosine between their deviations from a quarter each, from -1 to 1. Tomtom's p does not know it:
+        two places that say nothing are alike to it, so that weak motifs match those with an empty middle
+        (CGGnnnnnnnnnnnCCG) with tiny p-values. Informative places decide this number.
+    """
+    start, end = max(0, offset), min(len(query), offset + len(known))
+    a, b = query[start:end].ravel() - 0.25, known[start - offset : end - offset].ravel() - 0.25
+    size = np.linalg.norm(a) * np.linalg.norm(b)
+    return float(a @ b / size) if size > 0 else 0.0
+
+
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     """Turn p-values into q-values: the smallest false discovery rate at which each would be called.
 
@@ -176,22 +203,24 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     return q
 
 
-def best_matches(table, max_q: float | None = None) -> dict:
-    """Return each query's best match.
+def best_matches(table, max_q: float = MAX_Q, min_similarity: float = MIN_SIMILARITY) -> dict:
+    """Name each query by its best match that can be believed.
 
     Parameters
     ----------
     table : pandas.DataFrame
         From `match_motifs`.
-    max_q : float, optional
-        Leave out matches with a larger q.
+    max_q : float
+        Largest q-value.
+    min_similarity : float
+        Smallest `aligned_similarity`.
 
     Returns
     -------
     dict
-        Query's id -> its row (named tuple) of rank 1.
+        Query's id -> the row (named tuple) of lowest rank among those that pass; without queries that have
+        none.
     """
-    chosen = table[table["rank"] == 1]
-    if max_q is not None:
-        chosen = chosen[chosen["q"] <= max_q]
+    chosen = table[(table["q"] <= max_q) & (table["similarity"] >= min_similarity)]
+    chosen = chosen.sort_values(["query", "rank"], kind="stable").drop_duplicates("query")
     return {row.query: row for row in chosen.itertuples(index=False)}
