@@ -82,6 +82,30 @@ def compile_gradient(function: Callable, model) -> Callable[..., tuple[np.ndarra
     return makers[backend](function, model)
 
 
+def fused(function: Callable) -> Callable:
+    """Compile a function of single numbers of several tensors into one loop over them.
+
+    Where each operation by itself would read and write its operands in memory, that is most of its time. JAX does so
+    by itself inside a compiled function, and PyTorch runs the function as it is.
+
+    Parameters
+    ----------
+    function : callable
+        Takes and returns tensors. Written with `keras.ops`; it must use no variables.
+
+    Returns
+    -------
+    callable
+    """
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    return tf.function(function, autograph=False, jit_compile=True)
+
+
 def _tensorflow(function: Callable, model) -> Callable:
     import tensorflow as tf
 

@@ -54,8 +54,8 @@ class DeepLift(NamedTuple):
 def relative_error(delta, outputs, reference_outputs, values) -> np.ndarray:
     """Put a sum's error beside the difference that it should be.
 
-    Where contributions cancel, the difference is small beside them, and float32 cannot be exact to its digits:
-    so the measure is at least a tenth of the contributions' own size.
+    Where contributions cancel, or two large outputs differ by little, float32 cannot be exact to the difference's digits:
+    so the measure is the largest of the difference, a tenth of either output and a tenth of the contributions' own size.
 
     Parameters
     ----------
@@ -67,8 +67,9 @@ def relative_error(delta, outputs, reference_outputs, values) -> np.ndarray:
     float array, (n,)
     """
     size = np.abs(values).sum(axis=(1, 2))
-    measure = np.maximum(np.abs(outputs - reference_outputs), size / 10)
-    return np.abs(delta) / np.maximum(measure, 1e-30) * (np.abs(delta) > 1e-7)
+    tenths = np.maximum(size, np.maximum(np.abs(outputs), np.abs(reference_outputs))) / 10
+    measure = np.maximum(np.abs(outputs - reference_outputs), tenths)
+    return np.abs(delta) / np.maximum(measure, np.finfo(np.float32).tiny)
 
 
 class Explainer:

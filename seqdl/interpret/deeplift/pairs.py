@@ -15,6 +15,8 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
+from seqdl.interpret.backend_gradient import fused
+
 # Below this difference a slope is rounding noise; the derivative stands in for it (float32).
 SMALL = 1e-6
 STEP = 1e-3  # of the numerical derivative
@@ -68,32 +70,14 @@ def linear(function: Callable, *pairs: Pair) -> Pair:
     )
 
 
-def with_multiplier(x, value, multiplier: Callable):
-    """Return `value`, whose gradient with respect to `x`, of the same shape, is what `multiplier()` gives.
-
-    The multiplier is computed only when a gradient is taken.
-    """
+def with_pull(x, value, pull: Callable, *operands):
+    """Return `value`, whose gradient with respect to `x` is ``pull(upstream, *operands)``, computed only if taken."""
 
     @ops.custom_gradient
     def step(x):
         def gradient(*args, upstream=None):
             # Backends differ in how they hand the gradient over.
-            upstream = args[0] if upstream is None else upstream
-            return upstream * multiplier()
-
-        return value, gradient
-
-    return step(x)
-
-
-def with_pull(x, value, pull: Callable):
-    """Return `value`, of any shape, whose gradient with respect to `x` is ``pull(upstream)``."""
-
-    @ops.custom_gradient
-    def step(x):
-        def gradient(*args, upstream=None):
-            upstream = args[0] if upstream is None else upstream
-            return pull(upstream)
+            return pull(args[0] if upstream is None else upstream, *operands)
 
         return value, gradient
 
@@ -119,20 +103,27 @@ def elementwise(function: Callable, pair: Pair, derivative: Callable | None = No
     Shrikumar A, Greenside P, Kundaje A. Learning important features through propagating activation
     differences. ICML (2017), section 3.5.1.
     """
-    if derivative is None:
-        derivative = numerical(function)
+    derivative = derivative or numerical(function)
     out = Pair(function(pair.example), function(pair.reference), pair.per)
-    y_example, y_reference = out.folded()
-    example, reference = pair.folded()
 
-    def multiplier():
+    def pull(upstream, example, reference, y_example, y_reference):
+        (example, reference), (y_example, y_reference) = (
+            Pair(*sides, pair.per).folded() for sides in ((example, reference), (y_example, y_reference))
+        )
         delta = example - reference
         small = ops.abs(delta) < SMALL
         slope = (y_example - y_reference) / ops.where(small, ops.ones_like(delta), delta)
-        return pair.unfold(ops.where(small, derivative(reference, y_reference), slope))
+        return upstream * pair.unfold(ops.where(small, derivative(reference, y_reference), slope))
 
-    out.reference = with_multiplier(pair.reference, out.reference, multiplier)
+    out.reference = with_pull(
+        pair.reference, out.reference, _fused(pull, pair), pair.example, pair.reference, out.example, out.reference
+    )
     return out
+
+
+def _fused(pull: Callable, pair: Pair) -> Callable:
+    """Compile a pull into one loop where its tensors are large; inside a recurrent layer's loop they are not."""
+    return fused(pull) if len(pair.shape) > 2 else pull
 
 
 def numerical(function: Callable) -> Callable:
@@ -183,10 +174,12 @@ def maximum(pair: Pair, axis: int) -> Pair:
     The rule of shap's DeepExplainer (Lundberg and Lee, NeurIPS 2017); the differences add up exactly.
     """
     out = Pair(ops.max(pair.example, axis=axis), ops.max(pair.reference, axis=axis), pair.per)
-    example, reference = pair.folded()
-    top_example, top_reference = (ops.expand_dims(side, axis + 1) for side in out.folded())
 
-    def pull(upstream):
+    def pull(upstream, example, reference, top_example, top_reference):
+        example, reference = Pair(example, reference, pair.per).folded()
+        top_example, top_reference = (
+            ops.expand_dims(side, axis + 1) for side in Pair(top_example, top_reference, pair.per).folded()
+        )
         gain = top_example - top_reference
         # Of the two sides, the one with the larger maximum says where the difference belongs.
         sides = ops.where(gain > 0, example, reference)
@@ -198,7 +191,9 @@ def maximum(pair: Pair, axis: int) -> Pair:
         back = ops.expand_dims(pair.fold(upstream), axis + 1) * chosen * share
         return pair.unfold(back)
 
-    out.reference = with_pull(pair.reference, out.reference, pull)
+    out.reference = with_pull(
+        pair.reference, out.reference, _fused(pull, pair), pair.example, pair.reference, out.example, out.reference
+    )
     return out
 
 
