@@ -118,6 +118,7 @@ def run(args: argparse.Namespace) -> int:
     # Better said before the work than after it.
     if args.plot:
         picture_suffix(args.plot)
+        require_writable(args.plot)
     if args.bigwig and (args.bed is None or "substitution" not in kinds or args.dependencies):
         raise InputError("--bigwig needs regions of a genome (--bed) and substitutions (--kinds).")
     if args.bigwig:

@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
     """Measure, write, say what was found, and return the exit code."""
     from seqdl.cli.ism import span, words
     from seqdl.errors import InputError
-    from seqdl.files import require_other
+    from seqdl.files import require_other, require_writable
     from seqdl.interpret.experiments.backgrounds import backgrounds
     from seqdl.interpret.experiments.tables import check_table_suffix
     from seqdl.plot.style import picture_suffix
@@ -154,6 +154,7 @@ def run(args: argparse.Namespace) -> int:
     require_other(args.out, args.genome, args.bed, args.fasta, args.data, args.motifs)
     if args.plot:
         picture_suffix(args.plot)
+        require_writable(args.plot)
     if args.second is not None and args.ablate:
         raise InputError("Give --with (two motifs) or --ablate (taking out), but not both.")
     source = {key: getattr(args, key) for key in ("bed", "fasta", "data")}

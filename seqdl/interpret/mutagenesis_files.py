@@ -37,7 +37,7 @@ import numpy as np
 
 from seqdl.encoding import N, decode
 from seqdl.errors import InputError
-from seqdl.files import atomic_path, full_suffix, require_file
+from seqdl.files import atomic_path, full_suffix, require_file, require_writable
 from seqdl.interpret.mutate import Mutagenesis, importance
 from seqdl.intervals import Interval
 from seqdl.version import __version__
@@ -54,11 +54,13 @@ def check_suffix(path: str | Path) -> str:
     Raises
     ------
     InputError
-        If it is not one of `SUFFIXES`; better said before the work than after it.
+        If it is not one of `SUFFIXES`, or nothing can be written there; better said before the work than
+        after it.
     """
     suffix = full_suffix(path)
     if suffix not in SUFFIXES:
         raise InputError(f"Mutagenesis is written as .h5, .tsv or .tsv.gz. Received: {str(path)!r}.")
+    require_writable(path)
     return suffix
 
 

@@ -18,6 +18,8 @@ from seqdl.interpret.mutagenesis_files import read_mutagenesis, write_importance
 from seqdl.interpret.mutate import base_scores, importance, mutate_codes
 from seqdl.training.run import Run
 from seqdl.variants.alleles import allele_windows, encode_alleles
+from tests.interpret.engine_law import assert_engine_keeps_the_law
+from tests.toy_coverage_run import toy_coverage_run
 from tests.toy_report import WINDOW, make_genome, make_run
 
 WEIGHTS = np.random.default_rng(5).normal(size=(12, 4)).astype(np.float32)
@@ -191,8 +193,27 @@ def test_batches_have_one_size_and_do_not_change_the_result():
             )
 
 
-def test_any_engine_gives_what_building_each_mutant_gives(folder, run, bed):
-    """The law that an engine of its own has to keep; here the default's, on a real network."""
+class _Half(FullPass):
+    """An engine that forgets what follows a sequence."""
+
+    def evaluate(self, codes, edits, right=None):
+        return super().evaluate(codes, edits)
+
+
+def test_any_engine_gives_what_building_each_mutant_gives(run):
+    codes = np.random.default_rng(6).integers(0, 4, (3, WINDOW)).astype(np.uint8)
+    codes[1, 98:102] = N
+    right = np.random.default_rng(7).integers(0, 4, (3, 4)).astype(np.uint8)
+    output = output_function(run, batch_size=16)
+    for follows in (None, right):
+        assert_engine_keeps_the_law(FullPass(output, 16), output, codes, follows)
+    position = np.random.default_rng(8).normal(size=WINDOW).astype(np.float32)
+    assert_engine_keeps_the_law(FullPass(lambda x: x * position, 8), lambda x: x * position, codes, right)
+    with pytest.raises(AssertionError):
+        assert_engine_keeps_the_law(_Half(lambda x: x * position, 8), lambda x: x * position, codes, right)
+
+
+def test_mutagenesis_is_re_prediction(folder, run, bed):
     target = run.target_names.index("GATA1")
     output = output_function(run)
     result = mutagenesis(
@@ -317,6 +338,26 @@ def test_bigwig_holds_the_mean_over_windows(folder, run, tmp_path):
         np.testing.assert_allclose(values, np.nanmean(expected, axis=0), atol=1e-6)
         assert len(file.intervals("chrII")) == start[2] + 20
     assert start[2] == 0
+
+
+def test_coverage_is_measured_by_its_total_or_its_shape(tmp_path):
+    folder, _ = toy_coverage_run(tmp_path)
+    run = Run.open(folder)
+    codes = np.random.default_rng(1).integers(0, 4, (1, run.window)).astype(np.uint8)
+    at = run.window // 2
+    codes[0, at : at + 9] = encode("TGACTCAGC")
+    total = mutagenesis(run, codes=codes, start=at - 3, end=at + 12)
+    assert total.settings["head"] == "counts"
+    assert (total.substitutions[0, 3:12, :, 0].min(axis=1) < -0.05).all()
+    assert np.abs(total.substitutions[0, 3:12, :, 1]).max() < 0.05
+    output = output_function(run, head="profile", bins=(2, 6))
+    shape = mutagenesis(run, codes=codes, start=at, end=at + 2, head="profile", bins=(2, 6), target=0)
+    mutant = codes.copy()
+    mutant[0, at] = 0
+    effect = output(mutant)[0, 0] - output(codes)[0, 0]
+    assert shape.substitutions[0, 0, 0, 0] == pytest.approx(effect, abs=1e-5)
+    with pytest.raises(InputError, match="`head` is one of counts, profile"):
+        mutagenesis(run, codes=codes, head="logit")
 
 
 @pytest.mark.parametrize(

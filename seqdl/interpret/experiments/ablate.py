@@ -15,7 +15,7 @@ from seqdl.encoding import RNA
 from seqdl.errors import InputError
 from seqdl.interpret.experiments.inserts import Insert, as_inserts, find_motif
 from seqdl.interpret.experiments.marginalize import default_backgrounds
-from seqdl.interpret.experiments.outputs import is_function, mean_interval, outputs_of
+from seqdl.interpret.experiments.outputs import check_confidence, is_function, mean_interval, outputs_of
 from seqdl.progress import progress_bar, say
 from seqdl.words import few
 
@@ -102,6 +102,7 @@ def ablate(
 
     if out is not None:
         check_table_suffix(out)
+    check_confidence(confidence)
     if draws < 1:
         raise InputError(f"`draws` must be at least 1. Received: {draws}.")
     outputs = outputs_of(

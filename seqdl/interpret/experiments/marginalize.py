@@ -13,7 +13,13 @@ import numpy as np
 
 from seqdl.errors import InputError, require_one_of
 from seqdl.interpret.experiments.inserts import as_inserts, check_place, draw_words, put_words
-from seqdl.interpret.experiments.outputs import check_backgrounds, is_function, mean_interval, outputs_of
+from seqdl.interpret.experiments.outputs import (
+    check_backgrounds,
+    check_confidence,
+    is_function,
+    mean_interval,
+    outputs_of,
+)
 from seqdl.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -110,6 +116,7 @@ def marginalize(
 
     if out is not None:
         check_table_suffix(out)
+    check_confidence(confidence)
     require_one_of("strand", strand, ("+", "-"))
     outputs = outputs_of(
         run, target, head=head, bins=bins, strand_average=strand_average, batch_size=batch_size

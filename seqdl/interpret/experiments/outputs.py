@@ -141,6 +141,18 @@ def check_backgrounds(codes: np.ndarray) -> np.ndarray:
     return codes.astype(np.uint8)
 
 
+def check_confidence(confidence: float) -> None:
+    """Refuse what is no share between 0 and 1.
+
+    Raises
+    ------
+    InputError
+        If so.
+    """
+    if not 0 < confidence < 1:
+        raise InputError(f"`confidence` must lie between 0 and 1. Received: {confidence}.")
+
+
 def mean_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the mean over backgrounds and its interval by Student's t.
 
@@ -166,10 +178,9 @@ def mean_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[np.ndar
     The interval is that of the mean over sequences like these backgrounds, under this one network. How
     far another training of the network would differ it does not say.
     """
-    if not 0 < confidence < 1:
-        raise InputError(f"`confidence` must lie between 0 and 1. Received: {confidence}.")
     from scipy.stats import t as student
 
+    check_confidence(confidence)
     values = np.asarray(values, np.float64)
     known = np.isfinite(values)
     n = known.sum(axis=0)

@@ -14,7 +14,7 @@ import numpy as np
 from seqdl.errors import InputError
 from seqdl.interpret.experiments.inserts import as_insert, check_place, draw_words, put_words
 from seqdl.interpret.experiments.marginalize import default_backgrounds
-from seqdl.interpret.experiments.outputs import mean_interval, outputs_of
+from seqdl.interpret.experiments.outputs import check_confidence, mean_interval, outputs_of
 from seqdl.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ def spacing(
 
     if out is not None:
         check_table_suffix(out)
+    check_confidence(confidence)
     outputs = outputs_of(
         run, target, head=head, bins=bins, strand_average=strand_average, batch_size=batch_size
     )

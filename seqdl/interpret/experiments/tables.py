@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqdl.errors import InputError
-from seqdl.files import full_suffix, read_lines
+from seqdl.files import full_suffix, read_lines, require_writable
 from seqdl.version import __version__
 
 if TYPE_CHECKING:
@@ -19,16 +19,17 @@ FORMAT, VERSION = "seqdl-experiment", 1
 
 
 def check_table_suffix(path: str | Path) -> str:
-    """Return the output's suffix, ``.tsv`` or ``.tsv.gz``.
+    """Return the output's suffix, ``.tsv`` or ``.tsv.gz``; better asked before the work than after it.
 
     Raises
     ------
     InputError
-        If it is another one.
+        If it is another one, or nothing can be written there.
     """
     suffix = full_suffix(path)
     if suffix not in (".tsv", ".tsv.gz"):
         raise InputError(f"The table is written as .tsv or .tsv.gz. Received: {str(path)!r}.")
+    require_writable(path)
     return suffix
 
 
