@@ -42,7 +42,7 @@ def discover_motifs(
     flank: int = 10,
     pattern_width: int = 30,
     fdr: float = 0.2,
-    leiden_runs: int = 50,
+    leiden_runs: int = 10,
     resume: bool = False,
 ) -> Discovery:
     """Find the patterns that a target's contributions repeat.

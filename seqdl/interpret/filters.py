@@ -226,3 +226,28 @@ def _motif(index, counts, background, sites, windows, maximum) -> FilterMotif:
     return FilterMotif(
         f"filter_{index}", int(index), counts, probabilities, bits, sites, float(windows), float(maximum)
     )
+
+
+def choose_windows(dataset, most: int) -> np.ndarray:
+    """Choose windows to show to the filters: labelled ones, spread evenly over the training split.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    most : int
+        At most so many. Where fewer than a quarter of this are labelled, unlabelled ones serve too.
+
+    Returns
+    -------
+    int64 array
+        Indices into the dataset.
+    """
+    indices = np.flatnonzero(dataset.split == 0)
+    if not len(indices):
+        indices = np.arange(dataset.n)
+    indices = indices[np.linspace(0, len(indices) - 1, min(len(indices), 8 * most)).astype(np.int64)]
+    if dataset.task == "coverage":
+        return indices[np.linspace(0, len(indices) - 1, min(len(indices), most)).astype(np.int64)]
+    carries = dataset.labelled[indices]
+    chosen = indices[carries] if carries.sum() >= most // 4 else indices
+    return chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), most)).astype(np.int64)]

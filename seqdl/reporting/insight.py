@@ -133,12 +133,12 @@ def filter_section(found: Inputs) -> Section:
             "its genome:",
             command,
         )])  # fmt: skip
-    from seqdl.interpret.filters import filter_motifs, first_layer
+    from seqdl.interpret.filters import choose_windows, filter_motifs, first_layer
     from seqdl.io.motifs import information_matrix
     from seqdl.plot.logos import plot_filters
 
     try:
-        windows = _windows(found.dataset)
+        windows = choose_windows(found.dataset, FILTER_WINDOWS)
         motifs = filter_motifs(found.run.model, found.dataset.codes(windows))
         total = first_layer(found.run.model).filters
     except SeqdlError as error:
@@ -163,18 +163,3 @@ def filter_section(found: Inputs) -> Section:
         wide=True,
     )  # fmt: skip
     return Section("filters", title, reading, [picture], "Filters")
-
-
-def _windows(dataset) -> np.ndarray:
-    """Choose windows to look at: those with a label first, spread evenly over the training split."""
-    indices = np.flatnonzero(dataset.split == 0)
-    if not len(indices):
-        indices = np.arange(dataset.n)
-    indices = indices[
-        np.linspace(0, len(indices) - 1, min(len(indices), 8 * FILTER_WINDOWS)).astype(np.int64)
-    ]
-    if dataset.task == "coverage":
-        return indices[np.linspace(0, len(indices) - 1, min(len(indices), FILTER_WINDOWS)).astype(np.int64)]
-    carries = dataset.labelled[indices]
-    chosen = indices[carries] if carries.sum() >= FILTER_WINDOWS // 4 else indices
-    return chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), FILTER_WINDOWS)).astype(np.int64)]
