@@ -7,6 +7,7 @@ import numpy as np
 from seqdl.plot.logos import draw_logo
 from seqdl.plot.style import GREY, INK, PALETTE, SKY, new_figure, style
 
+COLORS = (*PALETTE[:6], INK)  # grey is for what is no method
 LINES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (3, 1)), (0, (1, 1)))
 
 
@@ -19,7 +20,7 @@ def method_label(name: str) -> str:
 
 
 def _look(number: int) -> dict:
-    return {"color": PALETTE[number % len(PALETTE)], "linestyle": LINES[number % len(LINES)]}
+    return {"color": COLORS[number % len(COLORS)], "linestyle": LINES[number % len(LINES)]}
 
 
 def _mean_band(values: np.ndarray, groups) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
