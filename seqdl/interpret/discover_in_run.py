@@ -6,11 +6,16 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
+
 from seqdl.errors import InputError
 from seqdl.files import require_file
 from seqdl.interpret.find_motifs import NamedMotifs, motifs_of_target
 from seqdl.io.motifs import find_database
 from seqdl.progress import say
+
+EFFECTS = "effects.tsv"
+BACKGROUNDS = 100  # shuffled windows that each pattern is put into
 
 
 def discover_in_run(
@@ -29,7 +34,11 @@ def discover_in_run(
     resume: bool = False,
     **choices,
 ) -> NamedMotifs:
-    """Explain a target in regions, discover its motifs and name them.
+    """Explain a target in regions, discover its motifs, name them, and measure what each does by itself.
+
+    With a run, each pattern is put into 100 of the windows, shuffled so that dinucleotides stay, and its
+    effect on the target is written to ``effects.tsv`` (see
+    `seqdl.interpret.experiments.marginalize.marginalize`).
 
     Parameters
     ----------
@@ -73,16 +82,35 @@ def discover_in_run(
         result = read_attribution(attributions)
         if out is None and run is None:
             raise InputError("Say where to write: `out`, a folder, or the `run` it belongs to.")
-        return motifs_of_target(
-            result, target_folder(run, result.target) if out is None else out, resume=resume, **choices
-        )
+        folder = target_folder(run, result.target) if out is None else Path(out)
+        return _measured(run, result, motifs_of_target(result, folder, resume=resume, **choices))
     name = run.target_names[target_index(run, target)]
     folder = target_folder(run, name) if out is None else Path(out)
     result = _explain(
         run, folder, resume, genome=genome, bed=bed, fasta=fasta, target=name, method=method,
         batch_size=batch_size, alias=alias, allow_genome_mismatch=allow_genome_mismatch,
     )  # fmt: skip
-    return motifs_of_target(result, folder, resume=resume, **choices)
+    return _measured(run, result, motifs_of_target(result, folder, resume=resume, **choices))
+
+
+def _measured(run, attribution, named: NamedMotifs) -> NamedMotifs:
+    """Put each pattern into shuffled windows, and write what it does to the target; see `marginalize`."""
+    from seqdl.encoding import N, dinucleotide_shuffle
+    from seqdl.interpret.experiments.marginalize import marginalize
+
+    table = named.folder / EFFECTS
+    table.unlink(missing_ok=True)
+    known = (attribution.codes < N).all(axis=1)
+    if run is None or not named.motifs or not known.any() or attribution.codes.shape[1] != run.window:
+        return named
+    codes = attribution.codes[known]
+    chosen = np.random.default_rng(0).permutation(len(codes))[:BACKGROUNDS]
+    head = attribution.head if run.task == "coverage" else None
+    marginalize(
+        run, list(named.motifs), dinucleotide_shuffle(codes[chosen]), target=attribution.target, head=head,
+        out=table,
+    )  # fmt: skip
+    return named
 
 
 def _explain(run, folder: Path, resume: bool, **choices):

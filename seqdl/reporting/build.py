@@ -77,23 +77,24 @@ def report(run, out=None, data=None, genome=None, scores=None, top: int = 5) -> 
 
 
 def _binary_builders(run) -> list:
-    from seqdl.reporting import data_sections, insight, performance, reference
+    from seqdl.reporting import data_sections, insight, motifs, performance, reference
 
     found = [
         data_sections.dataset_section, data_sections.training_section, performance.performance_section,
         performance.target_section, performance.calibration_section,
     ]  # fmt: skip
     if run.card["alphabet"] == ALPHABET:  # a variant lies in a genome, and filters are shown as DNA
-        found += [insight.variant_section, insight.filter_section]
+        found += [insight.variant_section, motifs.motif_section, insight.filter_section]
     return [*found, reference.card_section]
 
 
 def _coverage_builders(run) -> list:
-    from seqdl.reporting import coverage, data_sections, insight, reference
+    from seqdl.reporting import coverage, data_sections, insight, motifs, reference
 
     return [
         data_sections.dataset_section, data_sections.training_section, coverage.coverage_performance_section,
-        coverage.track_section, coverage.example_section, insight.filter_section, reference.card_section,
+        coverage.track_section, coverage.example_section, motifs.motif_section, insight.filter_section,
+        reference.card_section,
     ]  # fmt: skip
 
 
