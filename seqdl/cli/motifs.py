@@ -49,7 +49,7 @@ examples:
 
 A hit is a place where the contributions look like the pattern's (cosine >= --min-similarity) and are
 strong enough (>= --min-importance of the pattern's own). --method sequence scans the bases instead, as
-FIMO does. BED columns: chrom, start, end, name, score, strand, pattern, similarity, importance, p.
+FIMO does. BED columns: chrom, start, end, name, score, strand, pattern, similarity, importance.
 """
 
 

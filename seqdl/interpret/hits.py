@@ -233,7 +233,10 @@ def _overlapping(contig: np.ndarray, start: np.ndarray, end: np.ndarray):
 
 
 def write_hits(path: str | Path, hits) -> None:
-    """Write hits as BED: six standard columns, then pattern, similarity, importance and p.
+    """Write hits as BED: six standard columns, then pattern, similarity and importance.
+
+    There are nine columns: a tenth would be read as the summit of a narrowPeak line. Of a scan of the
+    sequence, the score says p (a hundred times -log10).
 
     Parameters
     ----------
@@ -244,8 +247,8 @@ def write_hits(path: str | Path, hits) -> None:
     """
     lines = [
         f"{hit.chrom}\t{hit.start}\t{hit.end}\t{hit.name}\t{hit.score}\t{hit.strand}\t{hit.pattern}\t"
-        f"{hit.similarity:.4f}\t{hit.importance:.4f}\t{hit.p:.3g}\n"
+        f"{hit.similarity:.4f}\t{hit.importance:.4f}\n"
         for hit in hits.itertuples(index=False)
     ]
-    columns = "\t".join(COLUMNS[:-1])
+    columns = "\t".join(COLUMNS[:-2])
     write_text(path, f"#{columns}\n" + "".join(lines))
