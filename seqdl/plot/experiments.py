@@ -177,7 +177,7 @@ def plot_dependencies(result, *, target: int = 0, top: int = 4):
     target : int
         Place along the last axis.
     top : int
-        Draw the first regions, at most so many.
+        Draw the regions with the highest outputs, at most so many.
 
     Returns
     -------
@@ -185,7 +185,8 @@ def plot_dependencies(result, *, target: int = 0, top: int = 4):
     """
     n, width = result.values.shape[:2]
     rows = min(n, max(top, 1))
-    shown = result.values[:rows, ..., target]
+    order = np.argsort(-result.reference[:, target], kind="stable")[:rows]
+    shown = result.values[order, ..., target]
     limit = float(np.nanmax(np.abs(shown))) or 1.0
     size = min(max(3.4, 0.11 * width), 8.0)
     letters = width <= _LETTERS
@@ -193,9 +194,9 @@ def plot_dependencies(result, *, target: int = 0, top: int = 4):
         figure, axes = new_figure(
             (size + 0.9) * rows, size + 1.5, 2, rows, gridspec_kw={"height_ratios": [1, 5]}, sharex="col"
         )
-        for row in range(rows):
-            codes = result.codes[row, result.start : result.end]
-            worth = -np.nan_to_num(result.substitutions[row, ..., target]).sum(axis=1) / 3
+        for row, region in enumerate(order):
+            codes = result.codes[region, result.start : result.end]
+            worth = -np.nan_to_num(result.substitutions[region, ..., target]).sum(axis=1) / 3
             heights = one_hot(codes) * worth[:, None]
             draw_logo(axes[0, row], heights, smallest=1e-3 * max(float(np.abs(heights).max()), 1e-9))
             axes[0, row].tick_params(bottom=False, labelbottom=False)
@@ -208,7 +209,7 @@ def plot_dependencies(result, *, target: int = 0, top: int = 4):
                 ax.set_xticks(range(width), list(decode(codes)), fontsize=6.5, family="monospace")
                 ax.set_yticks(range(width), list(decode(codes)), fontsize=6.5, family="monospace")
                 ax.tick_params(length=0)
-            axes[0, row].set_title(_place(result, row), fontsize=9)
+            axes[0, row].set_title(_place(result, region), fontsize=9)
         bar = figure.colorbar(image, ax=axes[1].tolist(), pad=0.01, aspect=25)
         bar.set_label("interaction of two substitutions", fontsize=8)
         bar.outline.set_visible(False)

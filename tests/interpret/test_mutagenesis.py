@@ -391,6 +391,9 @@ def test_bad_input_gets_a_sentence(run, tmp_path):
         mutagenesis(run, codes=codes[:1], width=20, start=3)
     with pytest.raises(InputError, match=r"\.h5, \.tsv"):
         mutagenesis(run, codes=codes[:1], out=tmp_path / "a.npz")
+    structured = Run(run.path, {**run.card, "structured": True}, run.path / "model.keras")
+    with pytest.raises(InputError, match="bases alone"):
+        mutagenesis(structured, codes=codes[:1])
     with pytest.raises(InputError, match="one result a sequence"):
         mutate_codes(lambda batch: np.zeros(3), codes[:1])
     with pytest.raises(InputError, match="not finite"):

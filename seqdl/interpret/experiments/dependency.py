@@ -32,6 +32,8 @@ class Dependencies(NamedTuple):
         The largest interaction in size, with its sign; 0 on the diagonal, NaN at N. Symmetric.
     substitutions : float32 array, (n, w, 4, t)
         Effects of single substitutions.
+    reference : float32 array, (n, t)
+        Outputs of the unchanged sequences.
     codes : uint8 array, (n, L)
     start, end : int
         The window, 0-based and half-open; ``w = end - start``.
@@ -42,6 +44,7 @@ class Dependencies(NamedTuple):
 
     values: np.ndarray
     substitutions: np.ndarray
+    reference: np.ndarray
     codes: np.ndarray
     start: int
     end: int
@@ -122,7 +125,7 @@ def dependency_codes(
                 order = np.argsort(np.abs(excess[:, k]), kind="stable")
                 values[row, i[order], j[order], k] = excess[order, k]
                 values[row, j[order], i[order], k] = excess[order, k]
-    return Dependencies(values, effects, codes, start, end)
+    return Dependencies(values, effects, reference, codes, start, end)
 
 
 def dependencies(
