@@ -10,8 +10,9 @@ from seqdl.evaluation.evaluate import evaluate
 from seqdl.reporting.build import report
 from tests.reporting.test_report_page import Page
 from tests.toy_coverage_run import toy_coverage_run
+from tests.toy_motifs import motif_folder
 
-SECTIONS = ["data", "training", "performance", "targets", "examples", "filters", "card", "glossary"]
+SECTIONS = ["data", "training", "performance", "targets", "examples", "motifs", "filters", "card", "glossary"]
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +24,7 @@ def run(tmp_path_factory):
         "val_pearson": 0.8 - 0.01 * np.abs(epochs - 4),
     }).to_csv(folder / "history.csv", index=False)  # fmt: skip
     evaluate(folder, data, bootstrap=20, block=4, kmer_length=3)
+    motif_folder(folder / "motifs" / "track", "track")
     return folder
 
 
@@ -33,7 +35,7 @@ def test_a_full_page(run, tmp_path):
     assert 'class="missing"' not in source
     for attrs in page.all("img"):
         assert attrs["src"].startswith("data:image/") and len(attrs["alt"]) > 20
-    assert len(page.all("img")) == 1 + 1 + 2 + 1 + 1
+    assert len(page.all("img")) == 1 + 1 + 2 + 1 + 1 + 1
     text = page.text
     assert "its signal along the middle 256 bases: 8 values, one for every 32 bases" in text
     assert "correlates with what was observed by Pearson's r 0.9" in text
@@ -50,7 +52,7 @@ def test_a_full_page(run, tmp_path):
 def test_a_page_before_the_evaluation_names_the_command(tmp_path):
     folder, data = toy_coverage_run(tmp_path)
     source = report(folder).read_text(encoding="utf-8")
-    assert source.count('class="missing"') == 4
+    assert source.count('class="missing"') == 5
     text = Page(source).text
     assert f"seqdl evaluate --run {folder} --data {data}" in text
     assert "has not been evaluated yet" in text

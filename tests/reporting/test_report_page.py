@@ -8,6 +8,7 @@ import pytest
 
 from seqdl.errors import InputError
 from seqdl.reporting.build import report
+from tests.toy_motifs import motif_folder
 from tests.toy_report import add_variants, make_genome, make_run
 
 VOID = {"meta", "link", "input", "img", "br", "hr"}
@@ -18,6 +19,7 @@ SECTIONS = [
     "targets",
     "calibration",
     "variants",
+    "motifs",
     "filters",
     "card",
     "glossary",
@@ -71,6 +73,7 @@ def full(tmp_path_factory):
     evaluate(run, folder / "ds.h5", bootstrap=20, kmer_length=4, baselines=("gc_length", "kmer"))
     vcf = add_variants(folder, make_genome(folder)[1])
     score_variants(run, vcf, folder / "genome.fa", run / "scores.tsv.gz")
+    motif_folder(run / "motifs" / "CTCF", "CTCF")
     return run
 
 
@@ -83,7 +86,7 @@ def test_a_full_page_has_every_section_and_loads_nothing(full):
     assert [attrs["id"] for attrs in page.all("section") if "id" in attrs] == SECTIONS
     for attrs in page.all("img"):
         assert attrs["src"].startswith("data:image/") and len(attrs["alt"]) > 20
-    assert len(page.all("img")) == 2 + 1 + 1 + 1 + 2 + 1
+    assert len(page.all("img")) == 2 + 1 + 1 + 1 + 2 + 1 + 1
     assert not page.all("iframe") and all("src" not in attrs for attrs in page.all("script"))
     bare = re.sub(r"data:[^\"]+", "data:", source)
     assert re.findall(r"(?:src|href)=\"(?!#|data:)[^\"]*\"|@import|url\(|https?://", bare) == []
@@ -123,7 +126,7 @@ def test_a_bare_run_gives_a_page_that_names_the_commands(bare, tmp_path):
     assert report(bare, out=out) == out
     source = out.read_text(encoding="utf-8")
     text = Page(source).text
-    assert source.count('class="missing"') == 4
+    assert source.count('class="missing"') == 5
     assert f"seqdl evaluate --run {bare} --data {bare.parent / 'ds.h5'}" in text
     assert f"seqdl score-variants --run {bare} --genome {bare.parent / 'genome.fa'} --vcf" in text
     assert "has not been evaluated yet" in text
