@@ -76,6 +76,7 @@ def plot_patterns(patterns, matches: dict, database, *, top: int = 12, title: st
             row[1].set_title("contribution", fontsize=8.5)
             row[1].set_xticks([])
             row[1].locator_params(axis="y", nbins=3)
+            row[1].spines["left"].set_visible(True)
             _draw_known(row[2], match, known, low, high)
         if title:
             figure.suptitle(title, x=0.01, ha="left", fontsize=11)
