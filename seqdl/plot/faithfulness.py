@@ -200,6 +200,7 @@ def plot_stability(
             letters = np.array(list("ACGTN"))[np.asarray(codes)[row][part]]
             ax.set_xticks(place, letters, fontsize=6)
             ax.tick_params(axis="x", length=0)
+        ax.grid(axis="x", visible=False)
         ax.set_xlim(part.start - 0.7, part.stop - 0.3)
         ax.set_ylabel("contribution")
         ax.set_title(
