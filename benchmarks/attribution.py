@@ -99,7 +99,8 @@ def run_in_process(name: str, network: str, args: argparse.Namespace) -> dict:
         if line.startswith("RESULT "):
             return json.loads(line[7:])
     lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    return {"status": "failed", "reason": (lines or ["no output"])[-1][:300]}
+    said = [line for line in lines if "Error: " in line] or lines or ["no output"]
+    return {"status": "failed", "reason": said[-1][:200]}
 
 
 def compare(results: list[dict], folder: Path) -> None:
@@ -192,10 +193,12 @@ def main(argv: list[str] | None = None) -> int:
         about = machine()
         for package in ("jax", "shap"):
             about["packages"][package] = metadata.version(package) if installed(package) else None
-        jobs = [(name, network) for name in args.only or CONTENDERS for network in args.networks]
-        np.random.default_rng(0).shuffle(jobs)  # so that no contender always runs on a warmer machine
+        # Contenders that are compared run one after another, in random order, on a machine as busy or as idle.
+        rng = np.random.default_rng(0)
+        names = list(args.only or CONTENDERS)
+        jobs = [(names[i], network) for network in args.networks for i in rng.permutation(len(names))]
         results = []
-        for name, network in [(str(name), str(network)) for name, network in jobs]:
+        for name, network in jobs:
             contender = CONTENDERS[name]
             found = {"status": "skipped", "reason": f"{contender.package} is not installed"}
             if installed(contender.package):
