@@ -10,6 +10,7 @@ import numpy as np
 from seqdl.encoding import N, reverse_complement
 from seqdl.errors import InputError, require_one_of
 from seqdl.files import atomic_path, require_other
+from seqdl.progress import track
 from seqdl.words import count, few
 
 OVERLAPS = ("mean", "nearest")
@@ -78,7 +79,8 @@ def write_contribution_bigwig(path: str | Path, attribution, genome, *, overlap:
     groups = _stretches(contigs, starts, codes.shape[1])
     joined = _join(values, counted, groups, overlap)
     with atomic_path(path) as aside, closing(BigWigWriter(aside, genome, 1)) as file:
-        for first, last, contig, start in zip(*groups[2:], strict=True):
+        stretches = list(zip(*groups[2:], strict=True))
+        for first, last, contig, start in track(stretches, None, "Writing the track", "stretches"):
             # A window may begin before its contig: the writer takes what lies on it.
             low = max(-start, 0)
             high = min(last - first, int(genome.sizes[contig]) - start)
