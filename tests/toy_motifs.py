@@ -21,8 +21,8 @@ WINDOW = 100
 def planted(n=60, seed=0, words=(UP, DOWN), signs=(1, -1), noise=0.02, mutated=0.0):
     """Return an attribution and its truth, (row, place, index of the word, strand).
 
-    Window r lies at chrI:1000r. Each word's bases contribute 1 (times its sign and a strength of its own), every
-    other base noise; a share `mutated` of the words' letters is replaced and then contributes noise.
+    Window r lies at chrI:1000r. Each word's bases contribute 1 (times its sign and a strength of its own),
+    every other base noise; a share `mutated` of the words' letters is replaced and then contributes noise.
     """
     rng = np.random.default_rng(seed)
     codes = rng.integers(0, 4, (n, WINDOW)).astype(np.uint8)
@@ -46,7 +46,7 @@ def planted(n=60, seed=0, words=(UP, DOWN), signs=(1, -1), noise=0.02, mutated=0
 
 
 def write_toy_patterns(folder: Path, attribution, truth, words=(UP, DOWN), signs=(1, -1), flank=5) -> Path:
-    """Write the file that TF-MoDISco would: one pattern a word, from the places in `truth`; return the folder."""
+    """Write the file that TF-MoDISco would: one pattern a word, from `truth`; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     raw = folder / "raw.h5"
     with h5py.File(raw, "w") as file:
@@ -79,8 +79,8 @@ def write_toy_patterns(folder: Path, attribution, truth, words=(UP, DOWN), signs
 
 def toy_match(query: str, name: str = "REB1"):
     """Return a believed match, as `best_matches` gives it."""
-    row = {"query": query, "rank": 1, "match_id": "MA0363.1", "match_name": name, "p": 1e-9, "e": 1e-7, "q": 1e-7,
-           "similarity": 0.97, "overlap": 10, "offset": 0, "strand": "+", "query_consensus": UP,
+    row = {"query": query, "rank": 1, "match_id": "MA0363.1", "match_name": name, "p": 1e-9, "e": 1e-7,
+           "q": 1e-7, "similarity": 0.97, "overlap": 10, "offset": 0, "strand": "+", "query_consensus": UP,
            "match_consensus": UP}  # fmt: skip
     return next(pd.DataFrame([row]).itertuples(index=False))
 

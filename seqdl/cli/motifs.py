@@ -36,7 +36,9 @@ examples:
 Contributions (DeepSHAP by default) are computed, or taken from --attributions. TF-MoDISco makes patterns
 of them. The folder (run/motifs/TARGET/ by default, where `seqdl report` finds it) gets attributions.h5,
 patterns.h5 (modisco-lite's format, with places on the genome), patterns.meme, patterns.tsv, seqlets.bed,
-matches.tsv, pictures and motifs.json. --resume goes on from what is there of the same input.
+matches.tsv, effects.tsv (what each pattern does in shuffled windows), pictures and motifs.json. --resume goes
+on from what is there of the same input. For the shape of a profile: `seqdl attribute --head profile`, then
+--attributions.
 """
 MATCH_EXAMPLES = """\
 examples:

@@ -89,12 +89,15 @@ def filters_as_motifs(
     from seqdl.data.dataset import Dataset
     from seqdl.interpret.filters import choose_windows, filter_motifs
     from seqdl.plot.motifs import plot_matches
+    from seqdl.prediction.tasks import require_dna
     from seqdl.training.run import Run
 
     if windows < 1:
         raise InputError(f"`windows` must be at least 1. Received: {windows}.")
     known = None if database is None else find_database(database)
     run = Run.open(run)
+    if known is not None:
+        require_dna(run, "Naming filters, by both strands of known motifs,")
     dataset = data if isinstance(data, Dataset) else Dataset.open(data, genome=genome)
     rows = choose_windows(dataset, windows)
     found = filter_motifs(run.model, dataset.codes(rows), threshold=threshold, batch_size=batch_size)

@@ -18,6 +18,7 @@ from seqdl.words import count
 
 TRIM = 0.25
 FEW_TARGETS = 25
+MOST_JOBS = 8
 MAX_Q = 0.05
 MIN_SIMILARITY = 0.7
 COLUMNS = (
@@ -68,7 +69,7 @@ def match_motifs(
         Uninformative ends of a query (fewer bits a place than this) are cut off first: random flanks would be
         counted as places that do not match. 0 cuts nothing. The database stays as it is.
     jobs : int, optional
-        Threads; all by default.
+        Threads; all by default, but at most 8 (memelite's memory grows with their number).
 
     Returns
     -------
@@ -97,8 +98,9 @@ def match_motifs(
         raise InputError(f"Motifs to match need an id each. {twice!r} stands twice.")
     if not motifs or not database:
         raise InputError("There is nothing to compare: no motifs, or an empty database.")
-    if top < 1:
-        raise InputError(f"`top` must be at least 1. Received: {top}.")
+    for name, value in (("top", top), ("jobs", 1 if jobs is None else jobs)):
+        if value < 1:
+            raise InputError(f"`{name}` must be at least 1. Received: {value}.")
     spans = [informative_rows(motif, trim) if trim > 0 else (0, motif.width) for motif in motifs]
     asked = [(motif, span) for motif, span in zip(motifs, spans, strict=True) if span[1] > span[0]]
     if not asked:
@@ -131,6 +133,7 @@ def _tomtom(queries: list[np.ndarray], known: list[np.ndarray], jobs: int | None
     import warnings
 
     try:
+        import numba
         from memelite import tomtom
     except ImportError as error:
         raise MissingDependencyError(
@@ -147,7 +150,7 @@ def _tomtom(queries: list[np.ndarray], known: list[np.ndarray], jobs: int | None
             [query.T for query in queries],  # memelite's layout is (4, w)
             [rows.T for rows in known] + [rows[::-1, ::-1].T for rows in known],
             reverse_complement=False,
-            n_jobs=-1 if jobs is None else jobs,
+            n_jobs=min(jobs or MOST_JOBS, numba.config.NUMBA_NUM_THREADS),
         )
     return tuple(result[:4])
 

@@ -41,7 +41,9 @@ def test_filters_are_written_and_named(run, tmp_path, capsys):
         "filters.meme", "filters.tsv", "filters.png", "filters.svg", "matches.tsv", "motifs.json"
     }  # fmt: skip
     summary = json.loads((out / "motifs.json").read_text())
-    named = {item["match"]["name"] for item in summary["motifs"] if item["match"] and item["match"]["q"] < 0.01}
+    named = {
+        item["match"]["name"] for item in summary["motifs"] if item["match"] and item["match"]["q"] < 0.01
+    }
     assert {"TF0", "TF1", "TF2"} <= named and summary["kind"] == "filters"
     assert len(read_motifs(out / "filters.meme")) == len(summary["motifs"])
 
@@ -83,7 +85,9 @@ def test_matching_writes_a_table_and_a_picture(tmp_path, capsys):
     header, first, *_ = (line.split("\t") for line in out.read_text().splitlines())
     row = dict(zip(header, first, strict=True))
     assert (row["query"], row["match_name"], row["strand"]) == ("q", "TF1", "-") and float(row["q"]) < 0.01
-    assert main(["motifs", "match", "--motifs", str(query), "--database", str(known), "--out", str(query)]) == 2
+    assert (
+        main(["motifs", "match", "--motifs", str(query), "--database", str(known), "--out", str(query)]) == 2
+    )
     assert "one of the inputs" in capsys.readouterr().err
 
 

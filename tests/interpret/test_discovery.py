@@ -45,7 +45,9 @@ def test_seqlets_lie_on_the_genome_where_the_motifs_were_planted(found):
     place = {row: (1000 * row + start, 1000 * row + start + 10) for row, start, _, _ in truth}
     table = discovery.seqlets
     assert len(table) == sum(pattern.seqlets for pattern in discovery.patterns)
-    inside = [row.start <= place[row.window][0] and place[row.window][1] <= row.end for row in table.itertuples()]
+    inside = [
+        row.start <= place[row.window][0] and place[row.window][1] <= row.end for row in table.itertuples()
+    ]
     assert np.mean(inside) > 0.95
     assert (table["chrom"] == "chrI").all() and (table["start"] // 1000 == table["window"]).all()
     assert (np.sign(table["contribution"]) == np.where(table["pattern"].str.startswith("pos"), 1, -1)).all()
@@ -55,7 +57,9 @@ def test_seqlets_lie_on_the_genome_where_the_motifs_were_planted(found):
 def test_the_file_is_modiscos_own_and_is_read_again_when_resumed(found):
     attribution, _, discovery, path = found
     with h5py.File(path) as file:
-        assert {"pos_patterns", "neg_patterns", "windows"} <= set(file) and file.attrs["window_size"] == WINDOW
+        assert {"pos_patterns", "neg_patterns", "windows"} <= set(file) and file.attrs[
+            "window_size"
+        ] == WINDOW
     before = path.stat().st_mtime_ns
     again = discover_motifs(attribution, path, resume=True, **SMALL)
     assert path.stat().st_mtime_ns == before
@@ -96,7 +100,10 @@ def test_bad_input_gets_a_sentence(tmp_path, change, choices, words):
 def test_patterns_come_back_from_their_file_with_their_places(tmp_path):
     attribution, truth = planted(n=40)
     discovery = read_patterns(write_toy_patterns(tmp_path / "p", attribution, truth))
-    assert [(p.name, p.sign, p.seqlets) for p in discovery.patterns] == [("pos_0", "+", 20), ("neg_0", "-", 20)]
+    assert [(p.name, p.sign, p.seqlets) for p in discovery.patterns] == [
+        ("pos_0", "+", 20),
+        ("neg_0", "-", 20),
+    ]
     expected = {(1000 * row + place - 5, strand) for row, place, _, strand in truth}
     assert {(row.start, row.strand) for row in discovery.seqlets.itertuples()} == expected
 

@@ -30,7 +30,7 @@ def table(database):
     pad = np.full((3, 4), 0.25)
     queries = [
         *database,
-        *(replace(motif, id=f"rc{motif.id}", probabilities=motif.probabilities[::-1, ::-1]) for motif in database),
+        *(replace(motif.reverse_complement(), id=f"rc{motif.id}") for motif in database),
         replace(database[5], id="padded", probabilities=np.vstack([pad, database[5].probabilities, pad])),
         replace(database[5], id="cut", probabilities=database[5].probabilities[2:]),
         Motif("flat", "flat", np.full((9, 4), 0.25)),

@@ -1,4 +1,4 @@
-"""Motif files: what is read is what was written, tolerance has a stated limit, errors name file, motif and line."""
+"""Motif files: what was written is read, tolerance has a limit, errors name file, motif and line."""
 
 import os
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_a_row_that_was_rounded_is_rescaled_and_one_that_is_wrong_is_refused(tmp
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (meme([[-50, 20, 10, 5], [1, 2, 3, 4]], "log-odds matrix: alength= 4 w= 2 E= 0"), "log-odds matrix only"),
+        (meme([[-50, 20, 10, 5], [1, 2, 3, 4]], "log-odds matrix: alength= 4 w= 2"), "log-odds matrix only"),
         (meme([[1, 0, 0, 0]]), r"ends after 1 of 2 rows"),
         (meme([[1, 0, 0], [1, 0, 0]]), "four numbers"),
         (f"{HEAD}MOTIF M1\n", "has no letter-probability matrix"),
@@ -94,7 +94,7 @@ def test_bad_files_are_refused_with_the_place(tmp_path, text, words):
 
 def test_log_odds_are_passed_over_where_probabilities_follow(tmp_path):
     path = tmp_path / "both.meme"
-    both = "log-odds matrix: alength= 4 w= 1 E= 0\n-50 20 10 5\n\nletter-probability matrix: alength= 4 w= 1 E= 0"
+    both = "log-odds matrix: alength= 4 w= 1\n-50 20 10 5\n\nletter-probability matrix: alength= 4 w= 1"
     path.write_text(meme([[0, 1, 0, 0]], both))
     (motif,) = read_motifs(path)
     assert motif.consensus == "C" and motif.sites == 20
