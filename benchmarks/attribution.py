@@ -193,7 +193,7 @@ def main(argv: list[str] | None = None) -> int:
         about = machine()
         for package in ("jax", "shap"):
             about["packages"][package] = metadata.version(package) if installed(package) else None
-        # Contenders that are compared run one after another, in random order, on a machine as busy or as idle.
+        # Contenders that are compared run one after another, in random order: equally disturbed.
         rng = np.random.default_rng(0)
         names = list(args.only or CONTENDERS)
         jobs = [(names[i], network) for network in args.networks for i in rng.permutation(len(names))]
