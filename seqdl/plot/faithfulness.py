@@ -286,10 +286,13 @@ def check_pictures(check) -> dict:
     if check.agreement is not None:
         figures["agreement"] = plot_agreement(check.agreement.spearman_size)
     for name, found in check.stability.items():
+        row = int(found.mean.max(axis=1).argmax())
         figures[f"members_{name}"] = plot_stability(
-            found, codes=check.codes, title=f"{check.target}, {method_label(name)}:"
+            found, codes=check.codes, row=row, title=f"{check.target}, {method_label(name)}:"
         )
-    row = 0 if check.positions is None else int(check.positions.any(axis=1).argmax())
+    row = int(check.scores[check.methods[-1]].max(axis=1).argmax())  # where most of something is said
+    if check.positions is not None:
+        row = int(check.positions.any(axis=1).argmax())
     region = check.regions[row]
     figures["methods"] = plot_methods(
         check.scores, check.codes, row, positions=check.positions,
