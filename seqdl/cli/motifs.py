@@ -177,6 +177,12 @@ def _run_discover(args: argparse.Namespace) -> int:
         min_seqlets=args.min_seqlets, min_pattern=args.min_pattern, leiden_runs=args.leiden_runs,
     )  # fmt: skip
     found = result.discovery
+    if not found.patterns:
+        print(
+            f"No pattern of {found.target}: among {sum(found.found):,} seqlets no {args.min_pattern} are alike. "
+            "Give more regions, or a smaller --min-pattern."
+        )
+        return 0
     print(
         f"{len(found.patterns)} patterns of {found.target} from {found.found[0]:,} seqlets with positive and "
         f"{found.found[1]:,} with negative contribution: {result.folder}"
