@@ -168,6 +168,7 @@ def _add_discover(parser: argparse.ArgumentParser) -> None:
 
 def _run_discover(args: argparse.Namespace) -> int:
     from seqdl.interpret.discover_in_run import discover_in_run
+    from seqdl.words import count
 
     result = discover_in_run(
         args.run, args.out, genome=args.genome, bed=args.bed, fasta=args.fasta, target=args.target,
@@ -179,12 +180,12 @@ def _run_discover(args: argparse.Namespace) -> int:
     found = result.discovery
     if not found.patterns:
         print(
-            f"No pattern of {found.target}: among {sum(found.found):,} seqlets no {args.min_pattern} are alike. "
+            f"No pattern of {found.target}: of {sum(found.found):,} seqlets no {args.min_pattern} are alike. "
             "Give more regions, or a smaller --min-pattern."
         )
         return 0
     print(
-        f"{len(found.patterns)} patterns of {found.target} from {found.found[0]:,} seqlets with positive and "
+        f"{count(len(found.patterns), 'pattern')} of {found.target} from {found.found[0]:,} seqlets with positive and "
         f"{found.found[1]:,} with negative contribution: {result.folder}"
     )
     _print_names(result, args.database)

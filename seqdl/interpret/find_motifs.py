@@ -12,6 +12,7 @@ from seqdl.interpret.motif_folder import match_entry, write_matches, write_summa
 from seqdl.interpret.patterns import FILE, Discovery
 from seqdl.io.motifs import Motif, find_database, write_motifs
 from seqdl.progress import say
+from seqdl.words import count
 
 PAD = 4  # places kept on both sides of a pattern's core, for matching and drawing
 
@@ -212,7 +213,10 @@ def _match(motifs, known, top: int, jobs: int | None) -> tuple:
 
     if known is None or not motifs:
         return None, {}
-    say(f"Matching {len(motifs)} motifs with {len(known):,} known ones (the first time, memelite compiles).")
+    say(
+        f"Matching {count(len(motifs), 'motif')} with {len(known):,} known ones (the first time on a machine, "
+        "memelite compiles)."
+    )
     table = match_motifs(motifs, known, top=top, jobs=jobs)
     return table, best_matches(table)
 

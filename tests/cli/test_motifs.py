@@ -56,11 +56,11 @@ def test_motifs_are_discovered_named_and_resumed(tmp_path, capsys):
     write_attribution(tmp_path / "attr.h5", attribution)
     known = database(tmp_path / "known.meme", [UP])
     out = tmp_path / "toy"
-    words = ["motifs", "discover", "--attributions", str(tmp_path / "attr.h5"), "--database", str(known), "--out",
-             str(out), "--min-seqlets", "50", "--leiden-runs", "2"]  # fmt: skip
+    words = ["motifs", "discover", "--attributions", str(tmp_path / "attr.h5"), "--database", str(known),
+             "--out", str(out), "--min-seqlets", "50", "--leiden-runs", "2"]  # fmt: skip
     assert main(words) == 0
     said = capsys.readouterr().out
-    assert "patterns of toy" in said and "TF0" in said
+    assert " of toy from " in said and "TF0" in said
     assert {path.name for path in out.iterdir()} == {
         "patterns.h5", "patterns.meme", "patterns.tsv", "patterns.png", "patterns.svg", "seqlets.bed",
         "matches.tsv", "motifs.json",
@@ -79,8 +79,8 @@ def test_matching_writes_a_table_and_a_picture(tmp_path, capsys):
     turned = Motif("q", "q", np.eye(4)[encode(MOTIFS[1])][::-1, ::-1] * 0.8 + 0.05)
     write_motifs(query, [turned])
     out, plot = tmp_path / "matches.tsv", tmp_path / "matches.png"
-    code = main(["motifs", "match", "--motifs", str(query), "--database", str(known), "--out", str(out), "--plot",
-                 str(plot)])  # fmt: skip
+    code = main(["motifs", "match", "--motifs", str(query), "--database", str(known), "--out", str(out),
+                 "--plot", str(plot)])  # fmt: skip
     assert code == 0 and plot.read_bytes().startswith(b"\x89PNG")
     header, first, *_ = (line.split("\t") for line in out.read_text().splitlines())
     row = dict(zip(header, first, strict=True))
@@ -113,7 +113,7 @@ def test_hits_are_called_with_the_names_of_the_summary(tmp_path, capsys):
     ("words", "said"),
     [
         (["match", "--motifs", "none.meme", "--database", "x", "--out", "m.tsv"], "does not exist"),
-        (["match", "--motifs", "none.meme", "--database", "x", "--out", "m.tsv", "--plot", "p.gif"], ".png, .svg"),
+        (["match", "--motifs", "x.meme", "--database", "x", "--out", "m.tsv", "--plot", "p.gif"], ".png, .svg"),
         (["discover", "--out", "x"], "Give a `run` and regions"),
         (["discover", "--attributions", "a.h5", "--bed", "b.bed", "--out", "x"], "not both"),
         (["hits", "--patterns", "nowhere", "--attributions", "a.h5", "--out", "h.bed"], "does not exist"),

@@ -1,4 +1,4 @@
-"""Discovery: planted motifs come back with their sign and places; what cannot be clustered is said in words."""
+"""Discovery: planted motifs come back with sign and places; what cannot be clustered is said in words."""
 
 import h5py
 import numpy as np
