@@ -185,8 +185,8 @@ def _run_discover(args: argparse.Namespace) -> int:
         )
         return 0
     print(
-        f"{count(len(found.patterns), 'pattern')} of {found.target} from {found.found[0]:,} seqlets with positive and "
-        f"{found.found[1]:,} with negative contribution: {result.folder}"
+        f"{count(len(found.patterns), 'pattern')} of {found.target} from {found.found[0]:,} seqlets with positive "
+        f"and {found.found[1]:,} with negative contribution: {result.folder}"
     )
     _print_names(result, args.database)
     return 0

@@ -214,8 +214,8 @@ def _match(motifs, known, top: int, jobs: int | None) -> tuple:
     if known is None or not motifs:
         return None, {}
     say(
-        f"Matching {count(len(motifs), 'motif')} with {len(known):,} known ones (the first time on a machine, "
-        "memelite compiles)."
+        f"Matching {count(len(motifs), 'motif')} with {len(known):,} known ones (the first time on a "
+        "machine, memelite compiles)."
     )
     table = match_motifs(motifs, known, top=top, jobs=jobs)
     return table, best_matches(table)

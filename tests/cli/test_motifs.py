@@ -113,7 +113,7 @@ def test_hits_are_called_with_the_names_of_the_summary(tmp_path, capsys):
     ("words", "said"),
     [
         (["match", "--motifs", "none.meme", "--database", "x", "--out", "m.tsv"], "does not exist"),
-        (["match", "--motifs", "x.meme", "--database", "x", "--out", "m.tsv", "--plot", "p.gif"], ".png, .svg"),
+        (["match", "--motifs", "x.meme", "--database", "x", "--out", "m.tsv", "--plot", "p.gif"], ".png"),
         (["discover", "--out", "x"], "Give a `run` and regions"),
         (["discover", "--attributions", "a.h5", "--bed", "b.bed", "--out", "x"], "not both"),
         (["hits", "--patterns", "nowhere", "--attributions", "a.h5", "--out", "h.bed"], "does not exist"),
