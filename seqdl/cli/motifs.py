@@ -93,7 +93,9 @@ def _add_database(parser: argparse.ArgumentParser, required: bool = False) -> No
     parser.add_argument(
         "--top", type=int, default=5, metavar="N", help="matches to list of each (default: 5)"
     )
-    parser.add_argument("--jobs", type=int, metavar="N", help="threads of the matching (default: all)")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="threads of the matching (default: all, at most 8)"
+    )
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
@@ -185,8 +187,8 @@ def _run_discover(args: argparse.Namespace) -> int:
         )
         return 0
     print(
-        f"{count(len(found.patterns), 'pattern')} of {found.target} from {found.found[0]:,} seqlets with positive "
-        f"and {found.found[1]:,} with negative contribution: {result.folder}"
+        f"{count(len(found.patterns), 'pattern')} of {found.target} from {found.found[0]:,} seqlets with "
+        f"positive and {found.found[1]:,} with negative contribution: {result.folder}"
     )
     _print_names(result, args.database)
     return 0
