@@ -128,7 +128,7 @@ def shap_deepshap(work: Work) -> Callable:
     from seqdl.encoding import one_hot
 
     last = work.model.layers[-1]
-    single = keras.layers.Dense(1)
+    single = keras.layers.Dense(1, name="explained")
     model = keras.Model(work.model.inputs, single(last.input))
     single.set_weights([_numpy(last.kernel)[:, TARGET : TARGET + 1], _numpy(last.bias)[TARGET : TARGET + 1]])
     x, references = one_hot(work.codes), one_hot(work.references)

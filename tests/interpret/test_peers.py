@@ -90,7 +90,7 @@ def shap_module():
 def by_shap(model, codes, references):
     """Return shap's contributions, (n, L), to the one target: given several it explains them all."""
     last = model.layers[-1]
-    single = keras.layers.Dense(1)
+    single = keras.layers.Dense(1, name="explained")
     model = keras.Model(model.inputs, single(last.input))
     single.set_weights([np.asarray(last.kernel)[:, [TARGET]], np.asarray(last.bias)[[TARGET]]])
     with shap_module() as shap:
