@@ -15,9 +15,12 @@ _LATE = {
     "Genome": "seqdl.genome",
     "Run": "seqdl.training.run",
     "attribute": "seqdl.interpret.attribute",
+    "ablate": "seqdl.interpret.experiments.ablate",
     "build_dataset": "seqdl.data.build",
     "build_model": "seqdl.models.registry",
+    "check_attributions": "seqdl.interpret.faithfulness.check",
     "cross_validate": "seqdl.training.cross_validation",
+    "dependencies": "seqdl.interpret.experiments.dependency",
     "diagnose": "seqdl.training.diagnosis",
     "evaluate": "seqdl.evaluation.evaluate",
     "fetch": "seqdl.data.manifests",
@@ -28,11 +31,14 @@ _LATE = {
     "learning_rate_range": "seqdl.training.learning_rate",
     "list_datasets": "seqdl.data.manifests",
     "list_models": "seqdl.models.registry",
+    "marginalize": "seqdl.interpret.experiments.marginalize",
+    "mutagenesis": "seqdl.interpret.mutagenesis",
     "predict": "seqdl.prediction.predict",
     "report": "seqdl.reporting.build",
     "score_variants": "seqdl.variants.score",
     "search": "seqdl.training.search",
     "simulate": "seqdl.data.simulate",
+    "spacing": "seqdl.interpret.experiments.spacing",
 }
 
 __all__ = [

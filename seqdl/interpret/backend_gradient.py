@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+LARGE = 1_000_000  # numbers in a tensor, from where on TensorFlow compiles what is done to each
 GradientFunction = Callable[[np.ndarray, int], tuple[np.ndarray, np.ndarray]]
 
 
@@ -82,28 +83,53 @@ def compile_gradient(function: Callable, model) -> Callable[..., tuple[np.ndarra
     return makers[backend](function, model)
 
 
-def fused(function: Callable) -> Callable:
-    """Compile a function of single numbers of several tensors into one loop over them.
-
-    Where each operation by itself would read and write its operands in memory, that is most of its time. JAX does so
-    by itself inside a compiled function, and PyTorch runs the function as it is.
+def with_multipliers(x, value, multipliers: Callable, operands: tuple, axis: int | None = None):
+    """Return `value`, with multipliers in the place of its derivative with respect to `x`.
 
     Parameters
     ----------
-    function : callable
-        Takes and returns tensors. Written with `keras.ops`; it must use no variables.
+    x : tensor, (n, ...)
+    value : tensor
+        Of the same shape, or without the axis.
+    multipliers : callable
+        ``f(*operands)``, of the shape of `x`, written with `keras.ops`; it uses no variables. Computed only if a
+        gradient is taken.
+    operands : tuple of tensor
+    axis : int, optional
+        Of `x`, which `value` has lost: then the gradient is the multiplier times that of the axis's one value.
 
     Returns
     -------
-    callable
+    tensor
     """
     import keras
+    from keras import ops
 
-    if keras.backend.backend() != "tensorflow":
-        return function
+    value, *operands = (ops.stop_gradient(item) for item in (value, *operands))
+    if keras.backend.backend() == "tensorflow":
+        return _tensorflow_multipliers(x, value, multipliers, operands, axis)
+    # The same by arithmetic: what is added is 0, and its slope the multiplier. (JAX compiles the detour away; its own
+    # custom gradients may not close over what a loop carries.)
+    added = ops.stop_gradient(multipliers(*operands)) * (x - ops.stop_gradient(x))
+    return value + (added if axis is None else ops.sum(added, axis=axis))
+
+
+def _tensorflow_multipliers(x, value, multipliers: Callable, operands: list, axis: int | None):
     import tensorflow as tf
 
-    return tf.function(function, autograph=False, jit_compile=True)
+    def pull(upstream, *operands):
+        return multipliers(*operands) * (upstream if axis is None else tf.expand_dims(upstream, axis))
+
+    if x.shape.num_elements() is not None and x.shape.num_elements() >= LARGE:
+        # One loop over all operands, where each operation by itself would go through memory again. For small tensors
+        # compiling it takes longer than running.
+        pull = tf.function(pull, autograph=False, jit_compile=True)
+
+    @tf.custom_gradient
+    def step(x):
+        return value, lambda upstream: pull(upstream, *operands)
+
+    return step(x)
 
 
 def _tensorflow(function: Callable, model) -> Callable:

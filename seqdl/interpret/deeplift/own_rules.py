@@ -10,9 +10,14 @@ from seqdl.interpret.deeplift.pairs import Pair
 from seqdl.interpret.deeplift.rules import register_rule
 
 
-@register_rule(layers.ExpLinear, layers.SigmoidGELU, layers.LogCoverage)
+@register_rule(layers.ExpLinear, layers.SigmoidGELU)
 def _elementwise(layer, pair: Pair) -> Pair:
     return rule.elementwise(layer.call, pair)
+
+
+@register_rule(layers.LogCoverage)
+def _log_coverage(layer, pair: Pair) -> Pair:
+    return rule.elementwise(layer.call, pair, lambda x, y: ops.exp(-y))  # 1 / (x + trifle)
 
 
 @register_rule(layers.BothStrands)
@@ -57,7 +62,7 @@ def _mean_odds(layer, inputs: list[Pair]) -> Pair:
 
 @register_rule(layers.LogTotal)
 def _log_total(layer, pair: Pair) -> Pair:
-    return rule.elementwise(ops.log1p, rule.linear(layer.total, pair))
+    return rule.elementwise(ops.log1p, rule.linear(layer.total, pair), lambda x, y: ops.exp(-y))
 
 
 @register_rule(layers.ProfileScore)

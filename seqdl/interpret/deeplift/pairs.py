@@ -15,7 +15,7 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from seqdl.interpret.backend_gradient import fused
+from seqdl.interpret.backend_gradient import with_multipliers
 
 # Below this difference a slope is rounding noise; the derivative stands in for it (float32).
 SMALL = 1e-6
@@ -70,20 +70,6 @@ def linear(function: Callable, *pairs: Pair) -> Pair:
     )
 
 
-def with_pull(x, value, pull: Callable, *operands):
-    """Return `value`, whose gradient with respect to `x` is ``pull(upstream, *operands)``, computed only if taken."""
-
-    @ops.custom_gradient
-    def step(x):
-        def gradient(*args, upstream=None):
-            # Backends differ in how they hand the gradient over.
-            return pull(args[0] if upstream is None else upstream, *operands)
-
-        return value, gradient
-
-    return step(x)
-
-
 def elementwise(function: Callable, pair: Pair, derivative: Callable | None = None) -> Pair:
     """Apply a nonlinear function of single numbers: the rescale rule.
 
@@ -106,24 +92,22 @@ def elementwise(function: Callable, pair: Pair, derivative: Callable | None = No
     derivative = derivative or numerical(function)
     out = Pair(function(pair.example), function(pair.reference), pair.per)
 
-    def pull(upstream, example, reference, y_example, y_reference):
+    def multipliers(example, reference, y_example, y_reference):
         (example, reference), (y_example, y_reference) = (
             Pair(*sides, pair.per).folded() for sides in ((example, reference), (y_example, y_reference))
         )
         delta = example - reference
         small = ops.abs(delta) < SMALL
         slope = (y_example - y_reference) / ops.where(small, ops.ones_like(delta), delta)
-        return upstream * pair.unfold(ops.where(small, derivative(reference, y_reference), slope))
+        return pair.unfold(ops.where(small, derivative(reference, y_reference), slope))
 
-    out.reference = with_pull(
-        pair.reference, out.reference, _fused(pull, pair), pair.example, pair.reference, out.example, out.reference
-    )
-    return out
+    return _with_multipliers(pair, out, multipliers)
 
 
-def _fused(pull: Callable, pair: Pair) -> Callable:
-    """Compile a pull into one loop where its tensors are large; inside a recurrent layer's loop they are not."""
-    return fused(pull) if len(pair.shape) > 2 else pull
+def _with_multipliers(pair: Pair, out: Pair, multipliers: Callable, axis: int | None = None) -> Pair:
+    """Let the gradient from `out` to `pair`, on the reference's side, be the multipliers."""
+    sides = (pair.example, pair.reference, out.example, out.reference)
+    return Pair(out.example, with_multipliers(pair.reference, out.reference, multipliers, sides, axis), pair.per)
 
 
 def numerical(function: Callable) -> Callable:
@@ -175,7 +159,7 @@ def maximum(pair: Pair, axis: int) -> Pair:
     """
     out = Pair(ops.max(pair.example, axis=axis), ops.max(pair.reference, axis=axis), pair.per)
 
-    def pull(upstream, example, reference, top_example, top_reference):
+    def multipliers(example, reference, top_example, top_reference):
         example, reference = Pair(example, reference, pair.per).folded()
         top_example, top_reference = (
             ops.expand_dims(side, axis + 1) for side in Pair(top_example, top_reference, pair.per).folded()
@@ -188,13 +172,9 @@ def maximum(pair: Pair, axis: int) -> Pair:
         delta = example - reference
         small = ops.abs(delta) < SMALL / 10
         share = ops.where(small, ops.zeros_like(delta), gain / ops.where(small, ops.ones_like(delta), delta))
-        back = ops.expand_dims(pair.fold(upstream), axis + 1) * chosen * share
-        return pair.unfold(back)
+        return pair.unfold(chosen * share)
 
-    out.reference = with_pull(
-        pair.reference, out.reference, _fused(pull, pair), pair.example, pair.reference, out.example, out.reference
-    )
-    return out
+    return _with_multipliers(pair, out, multipliers, axis)
 
 
 def log_sum_exp(pair: Pair, axis: int) -> Pair:
@@ -211,17 +191,17 @@ def log_sum_exp(pair: Pair, axis: int) -> Pair:
         Of the unfolded tensors, at least 1.
     """
     out = Pair(ops.logsumexp(pair.example, axis=axis), ops.logsumexp(pair.reference, axis=axis), pair.per)
-    example, reference = pair.folded()
-    all_example, all_reference = (ops.expand_dims(side, axis + 1) for side in out.folded())
 
-    def pull(upstream):
+    def multipliers(example, reference, all_example, all_reference):
+        example, reference = Pair(example, reference, pair.per).folded()
+        all_example, all_reference = (
+            ops.expand_dims(side, axis + 1) for side in Pair(all_example, all_reference, pair.per).folded()
+        )
         highest = ops.maximum(all_example, all_reference)
         weight = _log_mean(example - highest, reference - highest)
-        weight = weight / _log_mean(all_example - highest, all_reference - highest)
-        return pair.unfold(ops.expand_dims(pair.fold(upstream), axis + 1) * weight)
+        return pair.unfold(weight / _log_mean(all_example - highest, all_reference - highest))
 
-    out.reference = with_pull(pair.reference, out.reference, pull)
-    return out
+    return _with_multipliers(pair, out, multipliers, axis)
 
 
 def _log_mean(a, b):

@@ -251,5 +251,5 @@ def _scaled(centred: Pair, axes: list[int], epsilon: float) -> Pair:
     """Divide by the root of the mean square: a square, a mean, a root, and a product of two changing factors."""
     squares = rule.elementwise(ops.square, centred, lambda x, y: 2 * x)
     mean = rule.linear(lambda x: ops.mean(x, axis=axes, keepdims=True), squares)
-    factor = rule.elementwise(lambda x: ops.rsqrt(x + epsilon), mean)
+    factor = rule.elementwise(lambda x: ops.rsqrt(x + epsilon), mean, lambda x, y: -y * y * y / 2)
     return rule.multiply(centred, factor)

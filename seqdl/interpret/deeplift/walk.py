@@ -41,7 +41,8 @@ def walk(model, pair: Pair) -> Pair | list[Pair]:
             if node.is_input:
                 continue
             args, keywords = node.arguments.fill_in(values)
-            keywords.pop("training", None)  # layers run as they predict
+            # Layers run as they predict; and a nested model's node says that it was given no mask.
+            keywords = {key: item for key, item in keywords.items() if key != "training" and item is not None}
             outputs = apply_rule(node.operation, *args, **keywords)
             for tensor, value in zip(node.outputs, tree.flatten(outputs), strict=True):
                 values[id(tensor)] = value
