@@ -153,7 +153,6 @@ def _jax(function: Callable, model) -> Callable:
     import keras
 
     variables = model.variables
-    values = [variable.value for variable in variables]
 
     @jax.jit
     def compiled(values, x, *others):
@@ -167,6 +166,8 @@ def _jax(function: Callable, model) -> Callable:
         return gradients, *results
 
     def gradient(*arrays) -> tuple[np.ndarray, ...]:
+        # Read anew each time: Keras's own predict gives the old buffers away.
+        values = [variable.value for variable in variables]
         return tuple(np.asarray(item) for item in compiled(values, *arrays))
 
     return gradient

@@ -39,6 +39,7 @@ def example(window):
     """Return codes (n, L) and each one's shuffles (n, r, L)."""
     rng = np.random.default_rng(2)
     codes = rng.integers(0, 4, (SEQUENCES, window)).astype(np.uint8)
+    codes[0, 100:140], codes[1, 200:240:2], codes[1, 201:240:2] = 0, 2, 3  # repeats: equal maxima in a pool
     shuffled = dinucleotide_shuffle(np.repeat(codes, REFERENCES, axis=0), rng)
     return codes, shuffled.reshape(SEQUENCES, REFERENCES, window)
 

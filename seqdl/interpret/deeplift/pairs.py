@@ -167,8 +167,12 @@ def maximum(pair: Pair, axis: int) -> Pair:
         gain = top_example - top_reference
         # Of the two sides, the one with the larger maximum says where the difference belongs.
         sides = ops.where(gain > 0, example, reference)
-        chosen = ops.cast(ops.equal(sides, ops.maximum(top_example, top_reference)), reference.dtype)
-        chosen = chosen / ops.sum(chosen, axis=axis + 1, keepdims=True)  # ties share
+        hit = ops.equal(sides, ops.maximum(top_example, top_reference))
+        # Of equal maxima the first, as in the gradient of every framework.
+        size = hit.shape[axis + 1]
+        places = ops.reshape(ops.arange(size), (-1, *(1 for _ in hit.shape[axis + 2 :])))
+        first = ops.min(ops.where(hit, places, size), axis=axis + 1, keepdims=True)
+        chosen = ops.cast(ops.equal(places, first), reference.dtype)
         delta = example - reference
         small = ops.abs(delta) < SMALL / 10
         share = ops.where(small, ops.zeros_like(delta), gain / ops.where(small, ops.ones_like(delta), delta))

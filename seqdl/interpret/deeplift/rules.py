@@ -217,7 +217,10 @@ def _pools(x, size: int, stride: int, padding: str):
     else:
         pools = (length - size) // stride + 1
     if stride == size:
-        return ops.reshape(x[:, : pools * size], (-1, pools, size, channels))
+        if pools * size < x.shape[1]:
+            # TensorFlow's gradient of x[:, :n] takes as long as a convolution; that of slice does not.
+            x = ops.slice(x, (0, 0, 0), (x.shape[0], pools * size, channels))
+        return ops.reshape(x, (-1, pools, size, channels))
     last = (pools - 1) * stride + 1
     return ops.stack([x[:, first : first + last : stride] for first in range(size)], axis=2)
 
