@@ -147,7 +147,7 @@ def shap_deepshap(work: Work) -> Callable:
 def seqdl_gradient(work: Work) -> Callable:
     """Take gradient times input by seqdl, on Keras's backend."""
     from seqdl.interpret.backend_gradient import gradient_function
-    from seqdl.interpret.gradients import attribute_codes
+    from seqdl.interpret.methods import attribute_codes
 
     gradient = gradient_function(work.model)
 

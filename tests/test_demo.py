@@ -12,7 +12,7 @@ from seqdl.cli.main import VERBS, main
 from seqdl.data.simulate import simulate
 from seqdl.demo import MARKER, plan_demo, prepare_folder
 from seqdl.demo_checks import check_attributions, check_effects, check_network, check_records
-from seqdl.interpret.gradients import Attribution
+from seqdl.interpret.attribute import Attribution
 from seqdl.interpret.writers import write_attribution
 from seqdl.intervals import Interval
 from tests.data.test_simulate import rows

@@ -9,8 +9,8 @@ import pandas as pd
 from seqdl.encoding import encode, one_hot, reverse_complement
 from seqdl.interpret.attribute import Attribution
 from seqdl.interpret.experiments.tables import write_table
-from seqdl.interpret.motif_folder import match_entry, write_summary
-from seqdl.interpret.patterns import FILE, read_patterns, write_patterns
+from seqdl.interpret.motifs.folder import match_entry, write_summary
+from seqdl.interpret.motifs.patterns import FILE, read_patterns, write_patterns
 from seqdl.intervals import Interval
 from seqdl.io.motifs import Motif
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from seqdl.errors import InputError
+
 HELP = "explain predictions base by base (gradients, integrated gradients, DeepLIFT, DeepSHAP)"
 EXAMPLES = """\
 examples:
@@ -17,6 +19,9 @@ Labels are explained by their LOGIT (log odds), coverage by log(1 + total) of it
 shape (--head profile). The fast methods are saliency, grad_x_input and deeplift; deepshap compares each sequence with
 20 shuffles of itself, its contributions add up exactly to the difference, and TF-MoDISco is made for it.
 What an N contributes is 0.
+
+--check FOLDER measures whether the explanation is true: prediction against bases removed and put in, a randomised
+network, agreement of the methods, members of an ensemble, and with --known the recovery of known places.
 
 .h5 holds all (seqdl.interpret.attribute.Attribution); .npz are two files, attr.npz and attr.onehot.npz, each
 (n, 4, length), as TF-MoDISco reads them; .bw is a track for the genome browser.
@@ -56,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--plot", metavar="FILE", help="draw the regions with the highest logits: .png, .svg or .pdf"
     )
     parser.add_argument("--top", type=int, default=6, metavar="N", help="regions to draw (default: 6)")
+    parser.add_argument(
+        "--check", metavar="FOLDER",
+        help="also measure whether the explanation is true, with every method (minutes); tables and pictures go there",
+    )  # fmt: skip
+    parser.add_argument(
+        "--known", metavar="BED", help="with --check: places that matter, such as motifs, to be recovered"
+    )
     parser.add_argument(
         "--steps", type=int, default=64, metavar="N", help="steps of integrated gradients (default: 64)"
     )
@@ -102,6 +114,8 @@ def run(args: argparse.Namespace) -> int:
 
     if args.plot:
         picture_suffix(args.plot)  # better said before the work than after it
+    if args.known and not args.check:
+        raise InputError("--known says what --check shall recover: give --check FOLDER too, or leave it out.")
     result = attribute(
         args.run, genome=args.genome, bed=args.bed, fasta=args.fasta, target=args.target, method=args.method,
         head=args.head, bins=args.bins, reference=args.reference, n_references=args.n_references, out=args.out,
@@ -123,7 +137,21 @@ def run(args: argparse.Namespace) -> int:
 
         save_figure(plot_attribution(result, top=args.top), args.plot)
         print(f"Picture: {args.plot}")
+    if args.check:
+        _check(args)
     return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    from seqdl.interpret.faithfulness.check import check_attributions
+    from seqdl.interpret.faithfulness.write import describe_check
+
+    done = check_attributions(
+        args.run, genome=args.genome, bed=args.bed, fasta=args.fasta, target=args.target, head=args.head,
+        known=args.known, strand_average=args.strand_average, batch_size=args.batch_size, alias=args.alias,
+        allow_genome_mismatch=args.allow_genome_mismatch, out=args.check,
+    )  # fmt: skip
+    print(describe_check(done))
 
 
 def _bins(text: str) -> tuple[int, int]:

@@ -22,7 +22,7 @@ next base comes in (N for sequences of a FASTA file). What touches an N is not k
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's flags; each has the name of an argument of `seqdl.mutagenesis`."""
-    from seqdl.interpret.mutants import KINDS, SHUFFLES
+    from seqdl.interpret.mutagenesis.mutants import KINDS, SHUFFLES
 
     parser.add_argument("--run", required=True, metavar="FOLDER", help="run folder that `seqdl train` made")
     source = parser.add_mutually_exclusive_group(required=True)
@@ -110,8 +110,8 @@ def run(args: argparse.Namespace) -> int:
     """Mutate, write, say what was written, and return the exit code."""
     from seqdl.errors import InputError
     from seqdl.files import require_other, require_writable
-    from seqdl.interpret.mutagenesis import mutagenesis
-    from seqdl.interpret.mutants import KINDS
+    from seqdl.interpret.mutagenesis.regions import mutagenesis
+    from seqdl.interpret.mutagenesis.mutants import KINDS
     from seqdl.plot.style import picture_suffix, save_figure
 
     kinds = list(KINDS) if args.kinds == "all" else words(args.kinds)
@@ -152,7 +152,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"Picture: {args.plot}")
     if args.bigwig:
         from seqdl.genome import Genome
-        from seqdl.interpret.mutagenesis_files import write_importance
+        from seqdl.interpret.mutagenesis.files import write_importance
 
         write_importance(args.bigwig, result, Genome(args.genome))
         print(f"Mean absolute effect of each base: {args.bigwig}")
@@ -162,7 +162,7 @@ def run(args: argparse.Namespace) -> int:
 def _require_one_target(args) -> None:
     """Refuse a picture or a track of many targets before the work."""
     from seqdl.errors import InputError
-    from seqdl.interpret.mutagenesis import target_indices
+    from seqdl.interpret.mutagenesis.regions import target_indices
     from seqdl.training.run import Run
 
     if len(target_indices(Run.open(args.run), words(args.target))) != 1:

@@ -119,7 +119,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_filters(args: argparse.Namespace) -> int:
-    from seqdl.interpret.find_motifs import filters_as_motifs
+    from seqdl.interpret.motifs.find_motifs import filters_as_motifs
 
     result = filters_as_motifs(
         args.run, args.data, args.out, genome=args.genome, database=args.database, threshold=args.threshold,
@@ -169,7 +169,7 @@ def _add_discover(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_discover(args: argparse.Namespace) -> int:
-    from seqdl.interpret.discover_in_run import discover_in_run
+    from seqdl.interpret.motifs.in_run import discover_in_run
     from seqdl.words import count
 
     result = discover_in_run(
@@ -228,8 +228,8 @@ def _add_match(parser: argparse.ArgumentParser) -> None:
 
 def _run_match(args: argparse.Namespace) -> int:
     from seqdl.files import require_other
-    from seqdl.interpret.matching import best_matches, match_motifs
-    from seqdl.interpret.motif_folder import write_matches
+    from seqdl.interpret.motifs.matching import best_matches, match_motifs
+    from seqdl.interpret.motifs.folder import write_matches
     from seqdl.io.motifs import find_database, read_motifs
     from seqdl.plot.style import picture_suffix, save_figure
 
@@ -275,7 +275,7 @@ def _add_hits(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_hits(args: argparse.Namespace) -> int:
-    from seqdl.interpret.discover_in_run import hits_of_patterns
+    from seqdl.interpret.motifs.in_run import hits_of_patterns
 
     hits = hits_of_patterns(
         args.patterns, args.attributions, args.out, method=args.method, min_similarity=args.min_similarity,

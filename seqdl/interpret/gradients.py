@@ -89,13 +89,3 @@ def random_places(seed: int, rows: np.ndarray, n: int) -> np.ndarray:
         rng = np.random.default_rng([seed, int(row)])
         found.append((rng.permutation(n) + rng.random(n)) / n)
     return np.asarray(found, np.float32)[:, :, None]
-
-
-def __getattr__(name):  # helpers' old imports while the rooms move
-    import importlib
-
-    for home in ("methods", "attribute", "heads"):
-        module = importlib.import_module(f"seqdl.interpret.{home}")
-        if hasattr(module, name):
-            return getattr(module, name)
-    raise AttributeError(name)

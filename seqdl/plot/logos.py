@@ -43,7 +43,7 @@ def plot_filters(motifs, *, top: int = 16, columns: int = 4):
     Parameters
     ----------
     motifs : list of FilterMotif
-        From `seqdl.interpret.filters.filter_motifs`; drawn in their order.
+        From `seqdl.interpret.motifs.filters.filter_motifs`; drawn in their order.
     top : int
         At most this many.
     columns : int

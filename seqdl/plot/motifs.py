@@ -43,7 +43,7 @@ def plot_patterns(patterns, matches: dict, database, *, top: int = 12, title: st
     patterns : sequence of Pattern
         As they were matched, such as `Pattern.trimmed`; drawn in their order.
     matches : dict
-        From `seqdl.interpret.matching.best_matches`; a pattern without one has an empty third column.
+        From `seqdl.interpret.motifs.matching.best_matches`; a pattern without one has an empty third column.
     database : sequence of Motif
         What was matched with.
     top : int
@@ -101,7 +101,7 @@ def plot_matches(motifs, matches: dict, database, *, top: int = 16, title: str =
     motifs : sequence of Motif
         Drawn in their order.
     matches : dict
-        From `seqdl.interpret.matching.best_matches`.
+        From `seqdl.interpret.motifs.matching.best_matches`.
     database : sequence of Motif
     top : int
         Draw at most so many.

@@ -28,7 +28,7 @@ def plot_mutagenesis(result, *, target: int = 0, top: int = 4, width: int = 80):
 
     Parameters
     ----------
-    result : seqdl.interpret.mutate.Mutagenesis
+    result : seqdl.interpret.mutagenesis.mutate.Mutagenesis
         Of a run: one number a target.
     target : int
         Place in ``result.targets``.

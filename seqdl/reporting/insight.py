@@ -133,7 +133,7 @@ def filter_section(found: Inputs) -> Section:
             "its genome:",
             command,
         )])  # fmt: skip
-    from seqdl.interpret.filters import choose_windows, filter_motifs, first_layer
+    from seqdl.interpret.motifs.filters import choose_windows, filter_motifs, first_layer
     from seqdl.io.motifs import information_matrix
     from seqdl.plot.logos import plot_filters
 

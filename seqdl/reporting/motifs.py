@@ -6,7 +6,7 @@ import base64
 from pathlib import Path
 
 from seqdl.errors import SeqdlError
-from seqdl.interpret.motif_folder import find_summaries
+from seqdl.interpret.motifs.folder import find_summaries
 from seqdl.reporting.blocks import Cell, Missing, Picture, Section, Table, Text, listing, number, signed
 from seqdl.reporting.inputs import Inputs
 from seqdl.words import count
@@ -80,7 +80,7 @@ def _newest(items: list, key: str) -> list:
 
 def _effects(folder: Path, target: str) -> dict:
     """Return pattern -> (effect, low, high), or nothing where no table is there or it cannot be read."""
-    from seqdl.interpret.discover_in_run import EFFECTS
+    from seqdl.interpret.motifs.in_run import EFFECTS
     from seqdl.interpret.experiments.tables import read_table
 
     path = folder / EFFECTS

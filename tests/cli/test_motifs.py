@@ -92,7 +92,7 @@ def test_matching_writes_a_table_and_a_picture(tmp_path, capsys):
 
 
 def test_hits_are_called_with_the_names_of_the_summary(tmp_path, capsys):
-    from seqdl.interpret.motif_folder import match_entry, write_summary
+    from seqdl.interpret.motifs.folder import match_entry, write_summary
 
     attribution, truth = planted()
     folder = write_toy_patterns(tmp_path / "p", attribution, truth)

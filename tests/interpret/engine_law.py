@@ -3,7 +3,7 @@
 import numpy as np
 
 from seqdl.encoding import N, decode, encode
-from seqdl.interpret.edits import Edits
+from seqdl.interpret.mutagenesis.edits import Edits
 
 
 def splice(text, start, removed, inserted, follows, length):
@@ -16,7 +16,7 @@ def assert_engine_keeps_the_law(engine, output, codes, right=None, atol=1e-5, se
 
     Parameters
     ----------
-    engine : seqdl.interpret.edits.Engine
+    engine : seqdl.interpret.mutagenesis.edits.Engine
     output : callable
         ``output(codes uint8 (n, L)) -> array (n, ...)``, whole passes.
     codes : uint8 array, (n, L)

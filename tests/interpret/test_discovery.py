@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from seqdl.errors import InputError
-from seqdl.interpret.discovery import discover_motifs
-from seqdl.interpret.patterns import read_patterns
+from seqdl.interpret.motifs.discovery import discover_motifs
+from seqdl.interpret.motifs.patterns import read_patterns
 from tests.toy_motifs import DOWN, UP, WINDOW, planted, write_toy_patterns
 
 SMALL = {"min_seqlets": 50, "leiden_runs": 2}

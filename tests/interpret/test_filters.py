@@ -5,7 +5,7 @@ import pytest
 
 from seqdl.encoding import decode, encode, one_hot
 from seqdl.errors import InputError
-from seqdl.interpret.filters import filter_motifs
+from seqdl.interpret.motifs.filters import filter_motifs
 from seqdl.io.motifs import information_matrix, write_motifs
 
 MOTIF = encode("GATTACCA")

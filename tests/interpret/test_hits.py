@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqdl.errors import InputError
-from seqdl.interpret.hits import best_of_overlapping, call_hits, write_hits
-from seqdl.interpret.patterns import read_patterns
+from seqdl.interpret.motifs.hits import best_of_overlapping, call_hits, write_hits
+from seqdl.interpret.motifs.patterns import read_patterns
 from seqdl.io.bed import read_bed
 from tests.toy_motifs import DOWN, UP, planted, write_toy_patterns
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqdl.errors import InputError
-from seqdl.interpret.matching import (
+from seqdl.interpret.motifs.matching import (
     aligned_similarity,
     benjamini_hochberg,
     best_matches,

@@ -6,7 +6,7 @@ import pytest
 
 from seqdl.encoding import one_hot, reverse_complement
 from seqdl.errors import InputError
-from seqdl.interpret.filters import filter_motifs
+from seqdl.interpret.motifs.filters import filter_motifs
 from seqdl.models import build_model
 
 

@@ -150,7 +150,6 @@ def test_long_windows_go_through_in_small_batches():
 
 
 def test_verbs_that_need_labels_say_so(tmp_path):
-    from seqdl.interpret.gradients import attribute
     from seqdl.variants.score import score_variants
 
     run, _ = toy_coverage_run(tmp_path)
@@ -162,8 +161,6 @@ def test_verbs_that_need_labels_say_so(tmp_path):
         InputError, match="Scoring variants compares the log odds of labels.*8 bins of 2 tracks"
     ):
         score_variants(run, vcf, tmp_path / "toy_coverage.fa", tmp_path / "s.tsv")
-    with pytest.raises(InputError, match="Attribution compares the log odds"):
-        attribute(run, codes=codes_of(1), target="alpha")
     card = json.loads((run / "card.json").read_text())
     for entries, words in (({"structured": True, "input_shape": [WINDOW, 7]}, "secondary structure"),
                            ({"alphabet": "ACGU"}, "reads RNA sequences")):  # fmt: skip

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from seqdl.interpret.motif_folder import find_summaries, read_summary
+from seqdl.interpret.motifs.folder import find_summaries, read_summary
 from seqdl.reporting.build import report
 from tests.reporting.test_report_page import Page
 from tests.toy_motifs import motif_folder

@@ -16,7 +16,7 @@ from scipy.special import expit, logit
 import seqdl
 from seqdl import Dataset, InputError, Run, fit, fit_ensemble, join_runs
 from seqdl.cli.main import main
-from seqdl.interpret.filters import filter_motifs, first_layer
+from seqdl.interpret.motifs.filters import filter_motifs, first_layer
 from seqdl.models.ensemble import ensemble_members, ensemble_models
 from seqdl.models.load import load_model_file
 from seqdl.models.save import save_model_file

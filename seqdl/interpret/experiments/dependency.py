@@ -17,9 +17,9 @@ import numpy as np
 
 from seqdl.encoding import N
 from seqdl.errors import InputError
-from seqdl.interpret.edits import Engine, as_engine
-from seqdl.interpret.mutants import substitution_edits
-from seqdl.interpret.mutate import STEP, mutate_codes
+from seqdl.interpret.mutagenesis.edits import Engine, as_engine
+from seqdl.interpret.mutagenesis.mutants import substitution_edits
+from seqdl.interpret.mutagenesis.mutate import STEP, mutate_codes
 from seqdl.progress import progress_bar
 
 
@@ -67,7 +67,7 @@ def dependency_codes(
     Parameters
     ----------
     func : callable or Engine
-        ``func(codes uint8 (n, L)) -> array (n,) or (n, t)``, or an `seqdl.interpret.edits.Engine`.
+        ``func(codes uint8 (n, L)) -> array (n,) or (n, t)``, or an `seqdl.interpret.mutagenesis.edits.Engine`.
     codes : uint8 array, (n, L)
     start, end : int
         The window, 0-based and half-open; all by default. It costs 9 passes for every two bases.
@@ -83,7 +83,7 @@ def dependency_codes(
     Raises
     ------
     InputError
-        As `seqdl.interpret.mutate.mutate_codes`; or if the window has a single base.
+        As `seqdl.interpret.mutagenesis.mutate.mutate_codes`; or if the window has a single base.
     """
     codes = np.atleast_2d(np.asarray(codes, np.uint8))
     engine = as_engine(func, batch_size)
@@ -153,12 +153,12 @@ def dependencies(
     Parameters
     ----------
     run, genome, bed, fasta, codes, target, start, end, width
-        As in `seqdl.interpret.mutagenesis.mutagenesis`. A window of ``w`` bases costs ``4.5 w (w - 1)``
+        As in `seqdl.interpret.mutagenesis.regions.mutagenesis`. A window of ``w`` bases costs ``4.5 w (w - 1)``
         passes a region: give a narrow one.
     out : str or Path, optional
         Write a table there, one row for every two places: ``.tsv`` or ``.tsv.gz``.
     head, bins, batch_size, strand_average, alias, allow_genome_mismatch, engine
-        As in `seqdl.interpret.mutagenesis.mutagenesis`.
+        As in `seqdl.interpret.mutagenesis.regions.mutagenesis`.
 
     Returns
     -------
@@ -170,7 +170,7 @@ def dependencies(
         If the input, a target, the window or the genome does not fit the run.
     """
     from seqdl.interpret.experiments.tables import check_table_suffix
-    from seqdl.interpret.mutagenesis import prepare
+    from seqdl.interpret.mutagenesis.regions import prepare
 
     if out is not None:
         check_table_suffix(out)

@@ -8,7 +8,7 @@ import numpy as np
 
 from seqdl.encoding import N
 from seqdl.errors import InputError
-from seqdl.interpret.edits import FullPass
+from seqdl.interpret.mutagenesis.edits import FullPass
 from seqdl.progress import Progress
 
 STEP = 1024  # sequences between two signs of progress
@@ -91,7 +91,7 @@ def outputs_of(
         run = output_function(run, head=head, bins=bins, strand_average=strand_average, batch_size=batch_size)
     if is_function(run):
         return Outputs(FullPass(run, batch_size or 64), None, {})
-    from seqdl.interpret.mutagenesis import target_indices
+    from seqdl.interpret.mutagenesis.regions import target_indices
     from seqdl.prediction.predictor import default_batch_size
     from seqdl.prediction.tasks import require_bases
     from seqdl.training.run import Run

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqdl.errors import InputError
 from seqdl.files import require_file
-from seqdl.interpret.find_motifs import NamedMotifs, motifs_of_target
+from seqdl.interpret.motifs.find_motifs import NamedMotifs, motifs_of_target
 from seqdl.io.motifs import find_database
 from seqdl.progress import say
 
@@ -151,7 +151,7 @@ def hits_of_patterns(patterns: str | Path, attributions: str | Path, out: str | 
     out : str or Path
         BED file; appears whole or not at all.
     **choices
-        See `seqdl.interpret.hits.call_hits`.
+        See `seqdl.interpret.motifs.hits.call_hits`.
 
     Returns
     -------
@@ -163,9 +163,9 @@ def hits_of_patterns(patterns: str | Path, attributions: str | Path, out: str | 
         If a file cannot be used, the two are of different targets, or there is no pattern.
     """
     from seqdl.files import require_other
-    from seqdl.interpret.hits import call_hits, write_hits
-    from seqdl.interpret.motif_folder import SUMMARY, read_summary
-    from seqdl.interpret.patterns import read_patterns
+    from seqdl.interpret.motifs.hits import call_hits, write_hits
+    from seqdl.interpret.motifs.folder import SUMMARY, read_summary
+    from seqdl.interpret.motifs.patterns import read_patterns
     from seqdl.interpret.writers import read_attribution
 
     require_other(out, patterns, attributions)

@@ -12,8 +12,8 @@ import numpy as np
 
 from seqdl.encoding import N
 from seqdl.errors import InputError, require_one_of
-from seqdl.interpret.edits import Edits, Engine, as_engine
-from seqdl.interpret.mutants import (
+from seqdl.interpret.mutagenesis.edits import Edits, Engine, as_engine
+from seqdl.interpret.mutagenesis.mutants import (
     KINDS,
     SHUFFLES,
     ablation_edits,
@@ -96,7 +96,7 @@ def mutate_codes(
     ----------
     func : callable or Engine
         ``func(codes uint8 (n, L)) -> array (n, ...)``: a prediction or an attribution; or an
-        `seqdl.interpret.edits.Engine`, which may be faster than a pass for each mutant.
+        `seqdl.interpret.mutagenesis.edits.Engine`, which may be faster than a pass for each mutant.
     codes : uint8 array, (n, L)
         Bases as codes.
     kinds : tuple of str
@@ -110,7 +110,7 @@ def mutate_codes(
     draws : int
         For ablation: shuffles of each, over which the effect is averaged.
     shuffle : {"mononucleotide", "dinucleotide", "random"}
-        For ablation: what the shuffle keeps; see `seqdl.interpret.mutants.ablation_edits`. Few k-mers below
+        For ablation: what the shuffle keeps; see `seqdl.interpret.mutagenesis.mutants.ablation_edits`. Few k-mers below
         about 12 bases have another order with the same dinucleotides: most would stay as they are.
     seed : int
         Of the shuffles: sequence ``i`` has its own stream, so it does not depend on the batch size.

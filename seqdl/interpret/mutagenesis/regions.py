@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from seqdl.errors import InputError
-from seqdl.interpret.edits import Engine, as_engine
-from seqdl.interpret.mutate import Mutagenesis, mutate_codes
+from seqdl.interpret.mutagenesis.edits import Engine, as_engine
+from seqdl.interpret.mutagenesis.mutate import Mutagenesis, mutate_codes
 
 if TYPE_CHECKING:
     from seqdl.training.run import Run
@@ -98,7 +98,7 @@ def mutagenesis(
     kmer, step, draws, shuffle, seed
         Of ablation; see `mutate_codes`.
     out : str or Path, optional
-        Write the result there: ``.h5``, or ``.tsv`` or ``.tsv.gz``; see `seqdl.interpret.mutagenesis_files`.
+        Write the result there: ``.h5``, or ``.tsv`` or ``.tsv.gz``; see `seqdl.interpret.mutagenesis.files`.
     head : str, optional
         The number that is measured: ``"logit"`` of labels; ``"counts"`` or ``"profile"`` of coverage.
     bins : (int, int), optional
@@ -131,7 +131,7 @@ def mutagenesis(
     >>> result.substitutions.shape  # doctest: +SKIP
     (120, 100, 4, 1)
     """
-    from seqdl.interpret.mutagenesis_files import check_suffix, write_mutagenesis
+    from seqdl.interpret.mutagenesis.files import check_suffix, write_mutagenesis
 
     if out is not None:
         check_suffix(out)

@@ -1,4 +1,4 @@
-"""Run TF-MoDISco in a process of its own: ``python -m seqdl.interpret.modisco_worker FOLDER``.
+"""Run TF-MoDISco in a process of its own: ``python -m seqdl.interpret.motifs.modisco_worker FOLDER``.
 
 modisco-lite forks helpers, which a process that holds TensorFlow or JAX cannot do safely, and cannot be
 stopped between two steps; a process of its own can. The folder holds ``input.npz`` (``codes``,

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from seqdl.errors import InputError
-from seqdl.interpret.motif_folder import match_entry, write_matches, write_summary
-from seqdl.interpret.patterns import FILE, Discovery
+from seqdl.interpret.motifs.folder import match_entry, write_matches, write_summary
+from seqdl.interpret.motifs.patterns import FILE, Discovery
 from seqdl.io.motifs import Motif, find_database, write_motifs
 from seqdl.progress import say
 from seqdl.words import count
@@ -25,9 +25,9 @@ class NamedMotifs(NamedTuple):
     motifs : tuple of Motif
         Filters, or patterns cut to their cores with four more places on both sides.
     matches : pandas.DataFrame or None
-        See `seqdl.interpret.matching.match_motifs`; None without a database.
+        See `seqdl.interpret.motifs.matching.match_motifs`; None without a database.
     names : dict
-        Motif's id -> its believed match; see `seqdl.interpret.matching.best_matches`.
+        Motif's id -> its believed match; see `seqdl.interpret.motifs.matching.best_matches`.
     discovery : Discovery or None
         What TF-MoDISco found; None for filters.
     folder : Path
@@ -69,7 +69,7 @@ def filters_as_motifs(
     database : str or Path, optional
         See `seqdl.io.motifs.find_database`; without one nothing is matched.
     threshold, batch_size
-        See `seqdl.interpret.filters.filter_motifs`.
+        See `seqdl.interpret.motifs.filters.filter_motifs`.
     windows : int
         Show so many windows.
     top : int
@@ -88,7 +88,7 @@ def filters_as_motifs(
         If the run, the dataset or the database cannot be used, or no filter fires at ten places.
     """
     from seqdl.data.dataset import Dataset
-    from seqdl.interpret.filters import choose_windows, filter_motifs
+    from seqdl.interpret.motifs.filters import choose_windows, filter_motifs
     from seqdl.plot.motifs import plot_matches
     from seqdl.prediction.tasks import require_dna
     from seqdl.training.run import Run
@@ -156,7 +156,7 @@ def motifs_of_target(
     database, top, jobs
         As `filters_as_motifs`.
     resume, **choices
-        As `seqdl.interpret.discovery.discover_motifs`.
+        As `seqdl.interpret.motifs.discovery.discover_motifs`.
 
     Returns
     -------
@@ -165,12 +165,12 @@ def motifs_of_target(
     Raises
     ------
     InputError
-        See `seqdl.interpret.discovery.discover_motifs`.
+        See `seqdl.interpret.motifs.discovery.discover_motifs`.
     MissingDependencyError
         Without modisco-lite or memelite.
     """
     from seqdl.files import write_text
-    from seqdl.interpret.discovery import discover_motifs
+    from seqdl.interpret.motifs.discovery import discover_motifs
     from seqdl.plot.motifs import plot_patterns
 
     known = None if database is None else find_database(database)
@@ -209,7 +209,7 @@ def motifs_of_target(
 
 
 def _match(motifs, known, top: int, jobs: int | None) -> tuple:
-    from seqdl.interpret.matching import best_matches, match_motifs
+    from seqdl.interpret.motifs.matching import best_matches, match_motifs
 
     if known is None or not motifs:
         return None, {}

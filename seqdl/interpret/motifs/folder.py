@@ -100,6 +100,6 @@ def write_matches(path: str | Path, table) -> None:
     ----------
     path : str or Path
     table : pandas.DataFrame
-        From `seqdl.interpret.matching.match_motifs`.
+        From `seqdl.interpret.motifs.matching.match_motifs`.
     """
     write_text(path, table.to_csv(sep="\t", index=False, float_format="%.6g"))

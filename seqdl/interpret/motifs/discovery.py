@@ -23,7 +23,7 @@ import numpy as np
 from seqdl.encoding import one_hot
 from seqdl.errors import InputError, MissingDependencyError, SeqdlError
 from seqdl.files import require_writable
-from seqdl.interpret.patterns import Discovery, read_patterns, stored_input, write_patterns
+from seqdl.interpret.motifs.patterns import Discovery, read_patterns, stored_input, write_patterns
 from seqdl.progress import say
 from seqdl.words import count, duration
 
@@ -54,7 +54,7 @@ def discover_motifs(
         (DeepSHAP does); otherwise its values stand in for them, which makes for a coarser comparison of
         seqlets.
     out : str or Path
-        HDF5 file in modisco-lite's format with places on the genome; see `seqdl.interpret.patterns`.
+        HDF5 file in modisco-lite's format with places on the genome; see `seqdl.interpret.motifs.patterns`.
         Appears whole or not at all.
     width : int, optional
         Use only so many bases around each window's centre; all when None.
@@ -177,7 +177,7 @@ def _work(folder: Path, most: int) -> int:
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     with open(folder / "log.txt", "wb") as log:
         worker = subprocess.Popen(
-            [sys.executable, "-m", "seqdl.interpret.modisco_worker", str(folder)],
+            [sys.executable, "-m", "seqdl.interpret.motifs.modisco_worker", str(folder)],
             stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True,
         )  # fmt: skip
         began = said = time.monotonic()

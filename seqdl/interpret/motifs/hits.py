@@ -17,7 +17,7 @@ import numpy as np
 from seqdl.encoding import one_hot
 from seqdl.errors import InputError, MissingDependencyError, require_one_of
 from seqdl.files import write_text
-from seqdl.interpret.patterns import Pattern
+from seqdl.interpret.motifs.patterns import Pattern
 from seqdl.progress import progress_bar
 
 METHODS = ("contributions", "sequence")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seqdl.encoding import N, dinucleotide_shuffle
-from seqdl.interpret.edits import Edits
+from seqdl.interpret.mutagenesis.edits import Edits
 
 KINDS = ("substitution", "deletion", "insertion", "ablation")
 SHUFFLES = ("mononucleotide", "dinucleotide", "random")

@@ -38,7 +38,7 @@ import numpy as np
 from seqdl.encoding import N, decode
 from seqdl.errors import InputError
 from seqdl.files import atomic_path, full_suffix, require_file, require_writable
-from seqdl.interpret.mutate import Mutagenesis, importance
+from seqdl.interpret.mutagenesis.mutate import Mutagenesis, importance
 from seqdl.intervals import Interval
 from seqdl.version import __version__
 
@@ -72,7 +72,7 @@ def write_mutagenesis(path: str | Path, result: Mutagenesis, run=None) -> None:
     path : str or Path
         ``.h5``, ``.tsv`` or ``.tsv.gz``; see this module's text for the layouts.
     result : Mutagenesis
-        With regions and targets, as `seqdl.interpret.mutagenesis.mutagenesis` returns it.
+        With regions and targets, as `seqdl.interpret.mutagenesis.regions.mutagenesis` returns it.
     run : Run, optional
         Its genome's name and checksum are noted.
 
