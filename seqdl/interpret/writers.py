@@ -1,4 +1,4 @@
-"""Write attributions to HDF5, to the two .npz files that TF-MoDISco reads or to bigWig, and read the HDF5 back.
+"""Write attributions to HDF5, to the .npz files that TF-MoDISco reads or to bigWig, and read the HDF5 back.
 
 HDF5 layout (format ``seqdl-attribution``, version 2), channels last as everywhere in seqdl:
 
@@ -17,11 +17,13 @@ strand           str      (n,)        "+", "-" or "."
 name             str      (n,)        the region's name
 ================ ======== =========== ==========================================================
 
-The root's attributes hold format, version, target, method, head, reference, seqdl's version and the genome's checksum.
-Version 1 had no hypothetical contributions, no reference_logits and no head; it is read as before.
+The root's attributes hold format, version, target, method, head, reference, seqdl's version and the genome's
+name and checksum. Version 1 had no hypothetical contributions, no reference_logits and no head; it is read as
+before.
 
 ``NAME.npz`` holds hypothetical contributions and ``NAME.onehot.npz`` the sequences, each as ``arr_0`` of shape
-(n, 4, L): ``modisco motifs -s NAME.onehot.npz -a NAME.npz -n 20000 -o modisco.h5``. (modisco multiplies the two itself.)
+(n, 4, L): ``modisco motifs -s NAME.onehot.npz -a NAME.npz -n 20000 -o modisco.h5``; modisco multiplies
+the two itself.
 
 ``NAME.bw`` holds each base's contribution along the genome: see `seqdl.interpret.contribution_tracks`.
 """
@@ -35,7 +37,6 @@ import numpy as np
 from seqdl.encoding import one_hot
 from seqdl.errors import InputError
 from seqdl.files import atomic_path, require_file
-from seqdl.intervals import Interval
 from seqdl.version import __version__
 
 FORMAT, VERSION = "seqdl-attribution", 2
@@ -104,12 +105,8 @@ def write_attribution(path: str | Path, attribution, run=None, genome=None) -> l
 
 
 def _write_h5(path: Path, attribution, run) -> None:
-    import h5py
+    from seqdl.io.hdf5 import HDF5Writer, write_regions
 
-    from seqdl.io.hdf5 import HDF5Writer
-
-    regions = attribution.regions
-    text = h5py.string_dtype("utf-8")
     with HDF5Writer(path) as file:
         file.attrs.update(
             {
@@ -128,7 +125,7 @@ def _write_h5(path: Path, attribution, run) -> None:
             if genome.get(key):
                 file.attrs[f"genome_{key}"] = genome[key]
         length = attribution.values.shape[1]
-        chunks = (1, length, 4) if len(regions) else None
+        chunks = (1, length, 4) if len(attribution.regions) else None
         for key in ("values", "hypothetical"):
             if getattr(attribution, key) is not None:
                 file.create_dataset(
@@ -137,10 +134,7 @@ def _write_h5(path: Path, attribution, run) -> None:
         for key in ("codes", "logits", "delta", "reference_logits"):
             if getattr(attribution, key) is not None:
                 file[key] = getattr(attribution, key)
-        for key in ("chrom", "strand", "name"):
-            file.create_dataset(key, data=[getattr(region, key) for region in regions], dtype=text)
-        for key in ("start", "end"):
-            file[key] = np.array([getattr(region, key) for region in regions], np.int64)
+        write_regions(file, attribution.regions)
 
 
 def read_attribution(path: str | Path):
@@ -162,30 +156,23 @@ def read_attribution(path: str | Path):
     import h5py
 
     from seqdl.interpret.attribute import Attribution
+    from seqdl.io.hdf5 import read_regions, require_format
 
     path = require_file(path, "attribution")
     try:
         with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT or file.attrs.get("version", 0) > VERSION:
-                raise InputError(
-                    f"{path} holds no {FORMAT} of version <= {VERSION}. "
-                    f"Received: {file.attrs.get('format')!r}, version {file.attrs.get('version')!r}."
-                )
-            columns = [file[key].asstr()[:] for key in ("chrom", "strand", "name")]
-            regions = tuple(
-                Interval(chrom, int(start), int(end), strand, name)
-                for chrom, strand, name, start, end in zip(
-                    *columns, file["start"][:], file["end"][:], strict=True
-                )
-            )
+            require_format(file, path, FORMAT, VERSION)
             return Attribution(
                 file["values"][:],
-                regions,
+                read_regions(file),
                 str(file.attrs["target"]),
                 str(file.attrs["method"]),
                 file["codes"][:],
                 file["logits"][:],
-                *(file[key][:] if key in file else None for key in ("delta", "hypothetical", "reference_logits")),
+                *(
+                    file[key][:] if key in file else None
+                    for key in ("delta", "hypothetical", "reference_logits")
+                ),
                 str(file.attrs.get("head", "logit")),
                 str(file.attrs.get("reference", "")),
             )

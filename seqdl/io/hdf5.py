@@ -8,10 +8,14 @@ that keeps such an error to itself, and `HDF5Writer` raises it where Python code
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import h5py
 import numpy as np
+
+from seqdl.errors import InputError
+from seqdl.intervals import Interval
 
 
 def map_rows(path: str | Path, name: str) -> np.ndarray:
@@ -34,6 +38,68 @@ def map_rows(path: str | Path, name: str) -> np.ndarray:
         if offset is None or not stored.size:
             return stored[:]
     return np.memmap(path, dtype, "r", offset, shape)
+
+
+def write_regions(group: h5py.Group, regions: Sequence[Interval]) -> None:
+    """Write intervals as columns: chrom, strand and name (UTF-8), start and end (int64), each (n,).
+
+    Parameters
+    ----------
+    group : h5py.Group
+        A file, or a group of it.
+    regions : sequence of Interval, length n
+    """
+    for key in ("chrom", "strand", "name"):
+        data = [getattr(region, key) for region in regions]
+        group.create_dataset(key, data=data, dtype=h5py.string_dtype("utf-8"))
+    for key in ("start", "end"):
+        group[key] = np.array([getattr(region, key) for region in regions], np.int64)
+
+
+def read_regions(group: h5py.Group) -> tuple[Interval, ...]:
+    """Read the intervals that `write_regions` wrote.
+
+    Parameters
+    ----------
+    group : h5py.Group
+
+    Returns
+    -------
+    tuple of Interval, length n
+
+    Raises
+    ------
+    KeyError
+        If a column is missing.
+    """
+    chrom, strand, name = (group[key].asstr()[:] for key in ("chrom", "strand", "name"))
+    start, end = (group[key][:].tolist() for key in ("start", "end"))
+    return tuple(Interval(*columns) for columns in zip(chrom, start, end, strand, name, strict=True))
+
+
+def require_format(file: h5py.File, path: str | Path, name: str, version: int) -> None:
+    """Refuse a file of another format, or of a newer version than this seqdl knows.
+
+    Parameters
+    ----------
+    file : h5py.File
+        With the attributes ``format`` and ``version``.
+    path : path
+        For the message.
+    name : str
+    version : int
+        The newest that is known.
+
+    Raises
+    ------
+    InputError
+        If it is one.
+    """
+    found = file.attrs.get("format"), file.attrs.get("version", 0)
+    if found[0] != name or found[1] > version:
+        raise InputError(
+            f"{path} holds no {name} of version <= {version}. Received: {found[0]!r}, version {found[1]!r}."
+        )
 
 
 class _Sink(io.FileIO):

@@ -133,6 +133,7 @@ def write_patterns(raw: Path, target: Path, *, order: np.ndarray, regions, attri
     import h5py
 
     from seqdl.files import atomic_path
+    from seqdl.io.hdf5 import write_regions
 
     with h5py.File(raw, "r+") as file:
 
@@ -142,12 +143,7 @@ def write_patterns(raw: Path, target: Path, *, order: np.ndarray, regions, attri
 
         file.visititems(rename)
         file.attrs.update({"format": FORMAT, "version": VERSION, **attributes})
-        group = file.create_group("windows")
-        text = h5py.string_dtype("utf-8")
-        for key in ("chrom", "strand", "name"):
-            group.create_dataset(key, data=[getattr(region, key) for region in regions], dtype=text)
-        for key in ("start", "end"):
-            group[key] = np.array([getattr(region, key) for region in regions], np.int64)
+        write_regions(file.create_group("windows"), regions)
     with atomic_path(target) as aside:
         shutil.copyfile(raw, aside)
 

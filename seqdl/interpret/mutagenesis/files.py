@@ -39,7 +39,6 @@ from seqdl.encoding import N, decode
 from seqdl.errors import InputError
 from seqdl.files import atomic_path, full_suffix, require_file, require_writable
 from seqdl.interpret.mutagenesis.mutate import Mutagenesis, importance
-from seqdl.intervals import Interval
 from seqdl.version import __version__
 
 FORMAT, VERSION = "seqdl-mutagenesis", 1
@@ -100,9 +99,8 @@ def write_mutagenesis(path: str | Path, result: Mutagenesis, run=None) -> None:
 def _write_h5(path: Path, result: Mutagenesis, about: dict) -> None:
     import h5py
 
-    from seqdl.io.hdf5 import HDF5Writer
+    from seqdl.io.hdf5 import HDF5Writer, write_regions
 
-    text = h5py.string_dtype("utf-8")
     with HDF5Writer(path) as file:
         for key, value in about.items():
             file.attrs[key] = json.dumps(value) if isinstance(value, dict) else value
@@ -113,11 +111,8 @@ def _write_h5(path: Path, result: Mutagenesis, about: dict) -> None:
                 file.create_dataset(key, data=values, chunks=(1, *values.shape[1:]), compression="gzip")
             elif values is not None:
                 file[key] = values
-        file.create_dataset("targets", data=list(result.targets), dtype=text)
-        for key in ("chrom", "strand", "name"):
-            file.create_dataset(key, data=[getattr(region, key) for region in result.regions], dtype=text)
-        for key in ("start", "end"):
-            file[key] = np.array([getattr(region, key) for region in result.regions], np.int64)
+        file.create_dataset("targets", data=list(result.targets), dtype=h5py.string_dtype("utf-8"))
+        write_regions(file, result.regions)
 
 
 def read_mutagenesis(path: str | Path) -> Mutagenesis:
@@ -138,26 +133,17 @@ def read_mutagenesis(path: str | Path) -> Mutagenesis:
     """
     import h5py
 
+    from seqdl.io.hdf5 import read_regions, require_format
+
     path = require_file(path, "mutagenesis file")
     try:
         with h5py.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT or file.attrs.get("version", 0) > VERSION:
-                raise InputError(
-                    f"{path} holds no {FORMAT} of version <= {VERSION}. "
-                    f"Received: {file.attrs.get('format')!r}, version {file.attrs.get('version')!r}."
-                )
-            columns = [file[key].asstr()[:] for key in ("chrom", "strand", "name")]
-            regions = tuple(
-                Interval(chrom, int(start), int(end), strand, name)
-                for chrom, strand, name, start, end in zip(
-                    *columns, file["start"][:], file["end"][:], strict=True
-                )
-            )
+            require_format(file, path, FORMAT, VERSION)
             start, end = (int(place) for place in file.attrs["window"])
             return Mutagenesis(
                 file["codes"][:], start, end, file["reference"][:],
                 **{key: file[key][:] if key in file else None for key in _ARRAYS},
-                regions=regions, targets=tuple(file["targets"].asstr()[:]),
+                regions=read_regions(file), targets=tuple(file["targets"].asstr()[:]),
                 settings=json.loads(file.attrs["settings"]),
             )  # fmt: skip
     except (OSError, KeyError, ValueError) as error:
