@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from seqdl.cli.explaining import add_genome_flags, add_head_flags, span
 from seqdl.errors import InputError
 
 HELP = "explain predictions base by base (gradients, integrated gradients, DeepLIFT, DeepSHAP)"
@@ -15,13 +16,14 @@ examples:
   seqdl attribute --run run/ --genome g.fa --bed peaks.bed --target CTCF --method deepshap --out attr.npz
   seqdl attribute --run atac/ --genome g.fa --bed peaks.bed --method deepshap --head counts --out attr.bw
 
-Labels are explained by their LOGIT (log odds), coverage by log(1 + total) of its bins (--head counts) or by its
-shape (--head profile). The fast methods are saliency, grad_x_input and deeplift; deepshap compares each sequence with
-20 shuffles of itself, its contributions add up exactly to the difference, and TF-MoDISco is made for it.
-What an N contributes is 0.
+Labels are explained by their LOGIT (log odds), coverage by log(1 + total) of its bins (--head counts) or by
+its shape (--head profile). The fast methods are saliency, grad_x_input and deeplift; deepshap compares each
+sequence with 20 shuffles of itself, its contributions add up exactly to the difference, and TF-MoDISco is
+made for it. What an N contributes is 0.
 
---check FOLDER measures whether the explanation is true: prediction against bases removed and put in, a randomised
-network, agreement of the methods, members of an ensemble, and with --known the recovery of known places.
+--check FOLDER measures whether the explanation is true: prediction against bases removed and put in, a
+randomised network, agreement of the methods, members of an ensemble, and with --known the recovery of known
+places.
 
 .h5 holds all (seqdl.interpret.attribute.Attribution); .npz are two files, attr.npz and attr.onehot.npz, each
 (n, 4, length), as TF-MoDISco reads them; .bw is a track for the genome browser.
@@ -42,16 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--target", metavar="NAME", help="target to explain: name or index (may be left out if there is one)"
     )
     parser.add_argument("--method", choices=METHODS, default="grad_x_input", help="default: grad_x_input")
-    parser.add_argument(
-        "--head", choices=("logit", "counts", "profile"),
-        help="the number explained (default: logit of labels, counts of coverage)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--bins", type=_bins, metavar="A-B", help="of coverage, only these bins (0-based, B not included)"
-    )
+    add_head_flags(parser)
     parser.add_argument(
         "--reference", choices=KINDS,
-        help="compared with: dinucleotide shuffles, a quarter of every base, or none (default: as the method has it)",
+        help="compared with: dinucleotide shuffles, a quarter of every base, or none "
+        "(default: as the method has it)",
     )  # fmt: skip
     parser.add_argument(
         "--n-references", type=int, default=20, metavar="N", help="shuffles a sequence (default: 20)"
@@ -63,7 +60,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=int, default=6, metavar="N", help="regions to draw (default: 6)")
     parser.add_argument(
         "--check", metavar="FOLDER",
-        help="also measure whether the explanation is true, with every method (minutes); tables and pictures go there",
+        help="also measure whether the explanation is true, with every method (minutes); "
+        "tables and pictures go there",
     )  # fmt: skip
     parser.add_argument(
         "--known", metavar="BED", help="with --check: places that matter, such as motifs, to be recovered"
@@ -75,8 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--samples", type=int, default=50, metavar="N", help="noisy copies of smoothgrad (default: 50)"
     )
     parser.add_argument(
-        "--noise", type=float, default=0.1, metavar="SD", help="their noise, standard deviation (default: 0.1)"
-    )
+        "--noise", type=float, default=0.1, metavar="SD",
+        help="their noise, standard deviation (default: 0.1)",
+    )  # fmt: skip
     parser.add_argument(
         "--simplex", action="store_true",
         help="take the mean over the four bases from the gradient (methods without reference)",
@@ -91,39 +90,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to do beyond it (default: raise)",
     )  # fmt: skip
     parser.add_argument(
-        "--batch-size", type=int, default=32, metavar="N", help="windows at once (default: 32)"
+        "--batch-size", type=int, metavar="N", help="windows at once (default: 32, fewer of long windows)"
     )
-    parser.add_argument(
-        "--strand-average", action=argparse.BooleanOptionalAction, default=None,
-        help="explain the mean of both strands' logits (default: as the run's card says)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--alias", metavar="TSV", help="contig names: lines of name in the BED<TAB>name in the genome"
-    )
-    parser.add_argument(
-        "--allow-genome-mismatch",
-        action="store_true",
-        help="go on with another genome than the run was trained on",
-    )
+    add_genome_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Explain, write, say what was written, and return the exit code."""
     from seqdl.interpret.attribute import attribute
+    from seqdl.interpret.faithfulness.write import check_folder, describe_check
     from seqdl.plot.style import picture_suffix, save_figure
 
+    # Better said before the work than after it.
     if args.plot:
-        picture_suffix(args.plot)  # better said before the work than after it
+        picture_suffix(args.plot)
     if args.known and not args.check:
         raise InputError("--known says what --check shall recover: give --check FOLDER too, or leave it out.")
-    result = attribute(
-        args.run, genome=args.genome, bed=args.bed, fasta=args.fasta, target=args.target, method=args.method,
-        head=args.head, bins=args.bins, reference=args.reference, n_references=args.n_references, out=args.out,
-        batch_size=args.batch_size, steps=args.steps, samples=args.samples, noise=args.noise,
-        simplex=args.simplex, seed=args.seed, strand_average=args.strand_average, tolerance=args.tolerance,
-        on_excess=args.on_excess,
-        alias=args.alias, allow_genome_mismatch=args.allow_genome_mismatch,
-    )  # fmt: skip
+    if args.check:
+        check_folder(args.check)
+    common = {
+        "genome": args.genome, "bed": args.bed, "fasta": args.fasta, "target": args.target, "head": args.head,
+        "bins": span(args.bins, "--bins"), "reference": args.reference, "n_references": args.n_references,
+        "steps": args.steps, "samples": args.samples, "noise": args.noise, "simplex": args.simplex,
+        "seed": args.seed, "tolerance": args.tolerance, "on_excess": args.on_excess,
+        "strand_average": args.strand_average, "batch_size": args.batch_size, "alias": args.alias,
+        "allow_genome_mismatch": args.allow_genome_mismatch,
+    }  # fmt: skip
+    result = attribute(args.run, method=args.method, out=args.out, **common)
     n, length, _ = result.values.shape
     print(f"Explained {result.target} ({result.method}) in {n:,} windows of {length:,} bases: {args.out}")
     if result.delta is not None:
@@ -138,24 +131,7 @@ def run(args: argparse.Namespace) -> int:
         save_figure(plot_attribution(result, top=args.top), args.plot)
         print(f"Picture: {args.plot}")
     if args.check:
-        _check(args)
+        from seqdl.interpret.faithfulness.check import check_attributions
+
+        print(describe_check(check_attributions(args.run, known=args.known, out=args.check, **common)))
     return 0
-
-
-def _check(args: argparse.Namespace) -> None:
-    from seqdl.interpret.faithfulness.check import check_attributions
-    from seqdl.interpret.faithfulness.write import describe_check
-
-    done = check_attributions(
-        args.run, genome=args.genome, bed=args.bed, fasta=args.fasta, target=args.target, head=args.head,
-        known=args.known, strand_average=args.strand_average, batch_size=args.batch_size, alias=args.alias,
-        allow_genome_mismatch=args.allow_genome_mismatch, out=args.check,
-    )  # fmt: skip
-    print(describe_check(done))
-
-
-def _bins(text: str) -> tuple[int, int]:
-    first, _, last = text.partition("-")
-    if not (first.isdigit() and last.isdigit()):
-        raise argparse.ArgumentTypeError(f"must be two numbers with a dash, such as 10-20. Received: {text!r}.")
-    return int(first), int(last)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from seqdl.cli.explaining import add_genome_flags, add_head_flags, span, words
+
 HELP = "in-silico mutagenesis: the effect of every substitution, deletion, insertion or shuffled k-mer"
 EXAMPLES = """\
 examples:
@@ -63,55 +65,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bigwig", metavar="FILE", help="mean absolute effect of each base's substitutions, of one target"
     )
-    parser.add_argument(
-        "--head", choices=("logit", "counts", "profile"), help="of coverage: counts or profile"
-    )
-    parser.add_argument(
-        "--bins", metavar="FIRST-LAST", help="of coverage: only these bins, 0-based half-open"
-    )
+    add_head_flags(parser)
     parser.add_argument("--batch-size", type=int, metavar="N", help="windows at once")
-    parser.add_argument(
-        "--strand-average", action=argparse.BooleanOptionalAction, default=None,
-        help="mean of both strands (default: as the run's card says)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--alias", metavar="TSV", help="contig names: lines of name in the BED<TAB>name in the genome"
-    )
-    parser.add_argument(
-        "--allow-genome-mismatch", action="store_true",
-        help="go on with another genome than the run was trained on",
-    )  # fmt: skip
-
-
-def words(text: str | None) -> list[str] | None:
-    """Return the words between commas; None for None."""
-    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
-
-
-def span(text: str | None, flag: str) -> tuple[int, int] | None:
-    """Read "3-8" as (3, 8); None for None.
-
-    Raises
-    ------
-    InputError
-        If it is no such text.
-    """
-    from seqdl.errors import InputError
-
-    if text is None:
-        return None
-    first, _, last = text.partition("-")
-    if not (first.isdigit() and last.isdigit()):
-        raise InputError(f"{flag} is written FIRST-LAST, such as 3-8. Received: {text!r}.")
-    return int(first), int(last)
+    add_genome_flags(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Mutate, write, say what was written, and return the exit code."""
     from seqdl.errors import InputError
     from seqdl.files import require_other, require_writable
-    from seqdl.interpret.mutagenesis.regions import mutagenesis
     from seqdl.interpret.mutagenesis.mutants import KINDS
+    from seqdl.interpret.mutagenesis.regions import mutagenesis
     from seqdl.plot.style import picture_suffix, save_figure
 
     kinds = list(KINDS) if args.kinds == "all" else words(args.kinds)

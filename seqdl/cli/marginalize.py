@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from seqdl.cli.explaining import add_genome_flags, add_head_flags, span, words
+
 HELP = "what motifs do to a prediction by themselves: put in, taken out, or two at every distance"
 EXAMPLES = """\
 examples:
@@ -99,24 +101,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--confidence", type=float, default=0.95, metavar="SHARE", help="of the intervals (default: 0.95)"
     )
-    parser.add_argument(
-        "--head", choices=("logit", "counts", "profile"), help="of coverage: counts or profile"
-    )
-    parser.add_argument(
-        "--bins", metavar="FIRST-LAST", help="of coverage: only these bins, 0-based half-open"
-    )
+    add_head_flags(parser)
     parser.add_argument("--batch-size", type=int, metavar="N", help="windows at once")
-    parser.add_argument(
-        "--strand-average", action=argparse.BooleanOptionalAction, default=None,
-        help="mean of both strands (default: as the run's card says)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--alias", metavar="TSV", help="contig names: lines of name in the BED<TAB>name in the genome"
-    )
-    parser.add_argument(
-        "--allow-genome-mismatch", action="store_true",
-        help="go on with another genome than the run was trained on",
-    )  # fmt: skip
+    add_genome_flags(parser)
 
 
 def read_distances(text: str) -> list[int]:
@@ -142,7 +129,6 @@ def read_distances(text: str) -> list[int]:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, write, say what was found, and return the exit code."""
-    from seqdl.cli.ism import span, words
     from seqdl.errors import InputError
     from seqdl.files import require_other, require_writable
     from seqdl.interpret.experiments.backgrounds import backgrounds
@@ -180,7 +166,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _motifs(args) -> tuple[list, object]:
     """Return the motifs of --motif and --motifs, and the one of --with."""
-    from seqdl.cli.ism import words
     from seqdl.errors import InputError
 
     motifs: list = list(args.motif)
@@ -199,7 +184,6 @@ def _motifs(args) -> tuple[list, object]:
 
 
 def _spacing(args, first, second, codes, common: dict) -> int:
-    from seqdl.cli.ism import words
     from seqdl.interpret.experiments.spacing import ORIENTATIONS, spacing
     from seqdl.plot.style import save_figure
 

@@ -228,8 +228,8 @@ def _add_match(parser: argparse.ArgumentParser) -> None:
 
 def _run_match(args: argparse.Namespace) -> int:
     from seqdl.files import require_other
-    from seqdl.interpret.motifs.matching import best_matches, match_motifs
     from seqdl.interpret.motifs.folder import write_matches
+    from seqdl.interpret.motifs.matching import best_matches, match_motifs
     from seqdl.io.motifs import find_database, read_motifs
     from seqdl.plot.style import picture_suffix, save_figure
 
