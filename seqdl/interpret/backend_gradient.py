@@ -1,4 +1,4 @@
-"""Differentiate functions written with `keras.ops` with respect to their input, on whichever backend Keras runs.
+"""Differentiate functions written with `keras.ops` with respect to their input, on Keras's own backend.
 
 This is the only file of `seqdl.interpret` that knows a backend's name: one short function for each.
 """
@@ -92,11 +92,11 @@ def with_multipliers(x, value, multipliers: Callable, operands: tuple, axis: int
     value : tensor
         Of the same shape, or without the axis.
     multipliers : callable
-        ``f(*operands)``, of the shape of `x`, written with `keras.ops`; it uses no variables. Computed only if a
-        gradient is taken.
+        ``f(*operands)``, of the shape of `x`, written with `keras.ops`; it uses no variables. Computed only
+        if a gradient is taken.
     operands : tuple of tensor
     axis : int, optional
-        Of `x`, which `value` has lost: then the gradient is the multiplier times that of the axis's one value.
+        Of `x`, which `value` has lost: the gradient is the multiplier times that of the axis's one value.
 
     Returns
     -------
@@ -108,8 +108,8 @@ def with_multipliers(x, value, multipliers: Callable, operands: tuple, axis: int
     value, *operands = (ops.stop_gradient(item) for item in (value, *operands))
     if keras.backend.backend() == "tensorflow":
         return _tensorflow_multipliers(x, value, multipliers, operands, axis)
-    # The same by arithmetic: what is added is 0, and its slope the multiplier. (JAX compiles the detour away; its own
-    # custom gradients may not close over what a loop carries.)
+    # The same by arithmetic: what is added is 0, and its slope the multiplier. (JAX compiles the detour away;
+    # its own custom gradients may not close over what a loop carries.)
     added = ops.stop_gradient(multipliers(*operands)) * (x - ops.stop_gradient(x))
     return value + (added if axis is None else ops.sum(added, axis=axis))
 
@@ -121,8 +121,8 @@ def _tensorflow_multipliers(x, value, multipliers: Callable, operands: list, axi
         return multipliers(*operands) * (upstream if axis is None else tf.expand_dims(upstream, axis))
 
     if x.shape.num_elements() is not None and x.shape.num_elements() >= LARGE:
-        # One loop over all operands, where each operation by itself would go through memory again. For small tensors
-        # compiling it takes longer than running.
+        # One loop over all operands, where each operation by itself would go through memory again. For small
+        # tensors compiling it takes longer than running.
         pull = tf.function(pull, autograph=False, jit_compile=True)
 
     @tf.custom_gradient

@@ -21,7 +21,8 @@ The root's attributes hold format, version, target, method, head, reference, seq
 name and checksum. Version 1 had no hypothetical contributions, no reference_logits and no head; it is read as
 before.
 
-``NAME.npz`` holds hypothetical contributions and ``NAME.onehot.npz`` the sequences, each as ``arr_0`` of shape
+``NAME.npz`` holds hypothetical contributions and ``NAME.onehot.npz`` the sequences, each as ``arr_0`` of
+shape
 (n, 4, L): ``modisco motifs -s NAME.onehot.npz -a NAME.npz -n 20000 -o modisco.h5``; modisco multiplies
 the two itself.
 
@@ -95,9 +96,10 @@ def write_attribution(path: str | Path, attribution, run=None, genome=None) -> l
     if suffix == ".npz":
         other = path.with_suffix(".onehot.npz")
         scores = attribution.values if attribution.hypothetical is None else attribution.hypothetical
-        for name, array in ((path, scores), (other, one_hot(attribution.codes, "int8"))):
-            with atomic_path(name) as temporary, open(temporary, "wb") as handle:
-                np.savez_compressed(handle, array.transpose(0, 2, 1))
+        with atomic_path(path) as first, atomic_path(other) as second:  # both, or neither
+            for name, array in ((first, scores), (second, one_hot(attribution.codes, "int8"))):
+                with open(name, "wb") as handle:
+                    np.savez_compressed(handle, array.transpose(0, 2, 1))
         return [path, other]
     with atomic_path(path) as temporary:
         _write_h5(temporary, attribution, run)
@@ -162,7 +164,7 @@ def read_attribution(path: str | Path):
     try:
         with h5py.File(path, "r") as file:
             require_format(file, path, FORMAT, VERSION)
-            return Attribution(
+            found = Attribution(
                 file["values"][:],
                 read_regions(file),
                 str(file.attrs["target"]),
@@ -176,5 +178,15 @@ def read_attribution(path: str | Path):
                 str(file.attrs.get("head", "logit")),
                 str(file.attrs.get("reference", "")),
             )
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path} is not an HDF5 file, or it is cut off: {error}.") from error
+    shape = found.codes.shape
+    arrays = [array for array in (found.values, found.hypothetical) if array is not None]
+    if len(shape) != 2 or len(found.regions) != shape[0] or any(a.shape != (*shape, 4) for a in arrays):
+        raise InputError(
+            f"{path} is damaged: its arrays are not of one shape ({found.codes.shape} codes, "
+            f"{found.values.shape} contributions, {len(found.regions)} regions). Write it anew."
+        )
+    return found

@@ -50,9 +50,9 @@ class LogTotal(keras.layers.Layer):
 class ProfileScore(keras.layers.Layer):
     """Weigh a profile's logits by the profile: (batch, bins, targets) to (batch, targets).
 
-    The score is the sum over bins of ``softmax(logits) * (logits - mean(logits))``, where the softmax is a fixed
-    weight through which no gradient flows (Avsec et al., Nature Genetics 53, 354-366, 2021). It is high where
-    the predicted shape is peaked, and independent of the total.
+    The score is the sum over bins of ``softmax(logits) * (logits - mean(logits))``, where the softmax is a
+    fixed weight through which no gradient flows (Avsec et al., Nature Genetics 53, 354-366, 2021). It is high
+    where the predicted shape is peaked, and independent of the total.
 
     Parameters
     ----------

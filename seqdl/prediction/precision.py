@@ -27,7 +27,7 @@ def in_precision(model: keras.Model, precision: str) -> keras.Model:
         With bfloat16 the weights, and the layers that a network ends with, stay float32.
     """
     wanted = POLICIES[precision]
-    if wanted == "float32" and all(layer.compute_dtype == "float32" for layer in _leaves(model)):
+    if wanted == "float32" and all(layer.compute_dtype == "float32" for layer in leaf_layers(model)):
         return model
     config = model.get_config()
     _set_policy(config, wanted, keep=_ENDS | {model.layers[-1].name})
@@ -36,10 +36,11 @@ def in_precision(model: keras.Model, precision: str) -> keras.Model:
     return twin
 
 
-def _leaves(model: keras.Model) -> list:
+def leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """List a model's layers in order, those of nested models (such as an ensemble's) in their place."""
     found = []
     for layer in model.layers:
-        found += _leaves(layer) if hasattr(layer, "layers") else [layer]
+        found += leaf_layers(layer) if hasattr(layer, "layers") else [layer]
     return found
 
 

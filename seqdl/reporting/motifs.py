@@ -80,8 +80,8 @@ def _newest(items: list, key: str) -> list:
 
 def _effects(folder: Path, target: str) -> dict:
     """Return pattern -> (effect, low, high), or nothing where no table is there or it cannot be read."""
-    from seqdl.interpret.motifs.in_run import EFFECTS
     from seqdl.interpret.experiments.tables import read_table
+    from seqdl.interpret.motifs.in_run import EFFECTS
 
     path = folder / EFFECTS
     if not path.is_file():

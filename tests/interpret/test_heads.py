@@ -58,7 +58,8 @@ def test_bpnet_explains_its_own_counts_and_profile():
 @pytest.mark.parametrize("head", ["counts", "profile"])
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_finds_the_motif_that_makes_coverage(run, codes, method, head):
-    # The network's filter fires only all but at the whole motif: of a few random places on the way none would see it.
+    # The network's filter fires only all but at the whole motif: of a few random places on the way none would
+    # see it.
     n = 60 if method == "expected_gradients" else 4
     found = attribute(run, codes=codes, target="alpha", method=method, head=head, n_references=n, samples=4, steps=8)
     assert found.head == head and found.target == "alpha"

@@ -1,4 +1,4 @@
-"""DeepLIFT and DeepSHAP on Keras 3: pairs and their rules, layers' rules, the walk through a network, the driver."""
+"""DeepLIFT and DeepSHAP on Keras 3: pairs, layers' rules, the walk through a network, the core."""
 
 from seqdl.interpret.deeplift.core import DeepLift, Explainer, deeplift_codes
 from seqdl.interpret.deeplift.rules import register_rule

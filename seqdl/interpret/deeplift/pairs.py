@@ -2,8 +2,9 @@
 
 A `Pair` holds what a tensor of the network is for the examples and for their references. A rule computes both
 sides of the next tensor, and fixes what the gradient through the reference's side is: not the derivative but
-the multiplier, the slope of the straight line from the reference to the example. Where every step's multipliers
-times its differences add up to the next difference, the network's do (the chain rule of DeepLIFT).
+the multiplier, the slope of the straight line from the reference to the example. Where every step's
+multipliers times its differences add up to the next difference, the network's do (the chain rule of
+DeepLIFT).
 
 The example's side is computed once for all of its references, and no gradient runs through it.
 """
@@ -73,8 +74,8 @@ def linear(function: Callable, *pairs: Pair) -> Pair:
 def elementwise(function: Callable, pair: Pair, derivative: Callable | None = None) -> Pair:
     """Apply a nonlinear function of single numbers: the rescale rule.
 
-    The multiplier is (f(example) - f(reference)) / (example - reference), and the derivative where the two are
-    all but equal.
+    The multiplier is (f(example) - f(reference)) / (example - reference), and the derivative where the two
+    are all but equal.
 
     Parameters
     ----------
@@ -185,8 +186,8 @@ def log_sum_exp(pair: Pair, axis: int) -> Pair:
     """Apply log(sum(exp(x))) along an axis, exactly and without overflow.
 
     It is the rescale rule for exp, a sum, and the rescale rule for log. Written with the logarithmic mean
-    l(a, b) = (a - b) / (ln a - ln b), the multiplier of x_j is l(e^x_j, e^r_j) / l(sum e^x, sum e^r), in which
-    the largest exponent cancels.
+    l(a, b) = (a - b) / (ln a - ln b), the multiplier of x_j is l(e^x_j, e^r_j) / l(sum e^x, sum e^r), in
+    which the largest exponent cancels.
 
     Parameters
     ----------

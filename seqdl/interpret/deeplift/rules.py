@@ -1,7 +1,7 @@
 """Which rule each layer has: the table that a walk through a network looks layers up in.
 
-A layer whose class is not in the table is refused by name: passed through as if it were linear, its numbers would
-look as good as the others and be wrong.
+A layer whose class is not in the table is refused by name: passed through as if it were linear, its numbers
+would look as good as the others and be wrong.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def register_rule(*classes: type) -> Callable:
     -------
     callable
         A decorator of ``rule(layer, *inputs, **keywords) -> Pair``, where inputs are what the layer is called
-        with, each tensor as a `seqdl.interpret.deeplift.pairs.Pair`. Compose it of that module's functions, which
-        keep the sum of all contributions exact.
+        with, each tensor as a `seqdl.interpret.deeplift.pairs.Pair`. Compose it of that module's functions,
+        which keep the sum of all contributions exact.
 
     Examples
     --------
@@ -132,8 +132,8 @@ def _linear_with_activation(layer, pair: Pair) -> Pair:
 def _without_activation(layer) -> Callable:
     """Return a function that calls a layer up to its activation.
 
-    The layer's own code runs, whatever its padding, groups or quantisation; only what it calls last is taken out
-    while it does.
+    The layer's own code runs, whatever its padding, groups or quantisation; only what it calls last is taken
+    out while it does.
     """
 
     def call(x):

@@ -1,7 +1,7 @@
 """DeepLIFT's rules for layers that carry states or weights along a sequence: LSTM, GRU, RNN, attention.
 
-They are taken apart into linear steps, activations (rescale rule) and products of two changing factors (half of
-each), which are exact one by one, and so together.
+They are taken apart into linear steps, activations (rescale rule) and products of two changing factors (half
+of each), which are exact one by one, and so together.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ def recurrent(layer, pair: Pair, initial_state=None, mask: Pair | None = None) -
     Returns
     -------
     Pair or list of Pair
-        What the layer returns: states along the sequence or the last one, and the final states if it gives them.
+        What the layer returns: states along the sequence or the last one, and the final states if it gives
+        them.
     """
     if initial_state is not None or layer.stateful:
         raise InputError(f"DeepLIFT needs a recurrent layer that starts from zero; {layer.name!r} does not.")

@@ -9,6 +9,7 @@ from seqdl.errors import InputError
 from seqdl.interpret.deeplift import own_rules, sequence_rules  # noqa: F401  (their rules enter the table)
 from seqdl.interpret.deeplift.pairs import Pair
 from seqdl.interpret.deeplift.rules import RULES, apply_rule, register_rule
+from seqdl.prediction.precision import leaf_layers
 
 
 def walk(model, pair: Pair) -> Pair | list[Pair]:
@@ -54,12 +55,13 @@ def check_graph(model) -> None:
     """Refuse a model whose graph cannot be walked: InputError for a subclass, or several inputs."""
     if not hasattr(model, "_nodes_by_depth"):
         raise InputError(
-            f"DeepLIFT needs a functional or sequential model. Received: a {type(model).__name__}, whose layers "
-            "are called in its own code."
+            f"DeepLIFT needs a functional or sequential model. Received: a {type(model).__name__}, whose "
+            "layers are called in its own code."
         )
     if len(model.inputs) != 1:
         raise InputError(
-            f"DeepLIFT explains one input, the sequence; the model has {len(model.inputs)}. Fix the others first."
+            f"DeepLIFT explains one input, the sequence; the model has {len(model.inputs)}. "
+            "Fix the others first."
         )
 
 
@@ -78,10 +80,5 @@ def layers_without_rule(model) -> list[str]:
     list of str
         Empty where every layer has one.
     """
-    missing = []
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            missing += layers_without_rule(layer)
-        elif type(layer) not in RULES:
-            missing.append(f"{layer.name} ({type(layer).__name__})")
-    return missing
+    leaves = (layer for layer in leaf_layers(model) if type(layer) not in RULES)
+    return [f"{layer.name} ({type(layer).__name__})" for layer in leaves]

@@ -1,1 +1,1 @@
-"""Motifs of a network: from its filters, by discovery over contributions, matched with known ones, called back."""
+"""Motifs of a network: from its filters or its contributions, matched with known ones, called back."""

@@ -163,8 +163,8 @@ def hits_of_patterns(patterns: str | Path, attributions: str | Path, out: str | 
         If a file cannot be used, the two are of different targets, or there is no pattern.
     """
     from seqdl.files import require_other
-    from seqdl.interpret.motifs.hits import call_hits, write_hits
     from seqdl.interpret.motifs.folder import SUMMARY, read_summary
+    from seqdl.interpret.motifs.hits import call_hits, write_hits
     from seqdl.interpret.motifs.patterns import read_patterns
     from seqdl.interpret.writers import read_attribution
 

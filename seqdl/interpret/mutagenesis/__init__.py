@@ -1,1 +1,1 @@
-"""In-silico mutagenesis: edits and what evaluates them, mutants of each kind, the core on codes, the verb, its files."""
+"""In-silico mutagenesis: edits and their engines, mutants of each kind, the core, the verb, its files."""
