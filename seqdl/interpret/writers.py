@@ -22,8 +22,7 @@ name and checksum. Version 1 had no hypothetical contributions, no reference_log
 before.
 
 ``NAME.npz`` holds hypothetical contributions and ``NAME.onehot.npz`` the sequences, each as ``arr_0`` of
-shape
-(n, 4, L): ``modisco motifs -s NAME.onehot.npz -a NAME.npz -n 20000 -o modisco.h5``; modisco multiplies
+shape (n, 4, L): ``modisco motifs -s NAME.onehot.npz -a NAME.npz -n 20000 -o modisco.h5``; modisco multiplies
 the two itself.
 
 ``NAME.bw`` holds each base's contribution along the genome: see `seqdl.interpret.contribution_tracks`.
