@@ -30,3 +30,22 @@ def require_one_of(name: str, value: str, known) -> None:
     """
     if value not in known:
         raise InputError(f"`{name}` is one of {', '.join(known)}. Received: {value!r}.")
+
+
+def require_at_least(least: int, **numbers) -> None:
+    """Check that arguments are not too small.
+
+    Parameters
+    ----------
+    least : int
+    **numbers
+        Argument and what it was given; None is passed over.
+
+    Raises
+    ------
+    InputError
+        If one is less, or NaN.
+    """
+    for name, value in numbers.items():
+        if value is not None and not value >= least:
+            raise InputError(f"`{name}` must be at least {least}. Received: {value}.")

@@ -201,7 +201,8 @@ def place(
                 f"{table.where(first)}: the interval "
                 f"{table.chrom[first]}:{table.start[first]}-{table.end[first]} ends {over:,} bases past its "
                 f"contig ({limits[first]:,} bases); {int(past.sum()):,} of {len(past):,} intervals of this "
-                "file do. Is this the right assembly? --clip cuts them at the end."
+                "file do. Is this the right assembly? `seqdl data build` and `seqdl predict` cut them at the "
+                "end with --clip; for other verbs take them out or cut them in the file."
             )
         inside = table.start < limits
         outside, clipped = int((~inside).sum()), int((past & inside).sum())

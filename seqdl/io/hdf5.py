@@ -95,11 +95,9 @@ def require_format(file: h5py.File, path: str | Path, name: str, version: int) -
     InputError
         If it is one.
     """
-    found = file.attrs.get("format"), file.attrs.get("version", 0)
-    if found[0] != name or found[1] > version:
-        raise InputError(
-            f"{path} holds no {name} of version <= {version}. Received: {found[0]!r}, version {found[1]!r}."
-        )
+    found, number = file.attrs.get("format"), file.attrs.get("version", 0)
+    if found != name or not isinstance(number, (int, np.integer)) or number > version:
+        raise InputError(f"{path} holds no {name} of version <= {version}. Received: {found}, version {number}.")
 
 
 class _Sink(io.FileIO):

@@ -75,7 +75,7 @@ def parse_meme(path: str, lines: list[tuple[int, str]]) -> list[Parsed]:
 
 
 def _number(line: str, key: str, default: float) -> float:
-    match = re.search(rf"\b{key}\s*=\s*([-+\d.eE]+)", line)
+    match = re.search(rf"\b{key}\s*=\s*(\d+(?:\.\d*)?(?:[eE][-+]?\d+)?)", line)
     return float(match[1]) if match else default
 
 

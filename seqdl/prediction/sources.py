@@ -229,8 +229,9 @@ def sequence_windows(
                 if len(codes) > window if lengths == "pad" else lengths == "error" and len(codes) != window:
                     raise InputError(
                         f"{fasta}: the sequence {name!r} has {len(codes):,} bases and the model's window is "
-                        f"{window:,}. --lengths centre takes the middle of each (N around short ones), "
-                        "--lengths tile covers it; --lengths pad takes shorter ones whole."
+                        f"{window:,}. Give sequences of that length; `seqdl predict` takes others by "
+                        "--lengths centre (the middle of each, N around short ones), tile (all of it) or pad "
+                        "(shorter ones whole)."
                     )
                 starts = _window_starts(len(codes), window, lengths, step)
                 for at in range(0, len(starts), rows):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from seqdl.encoding import RNA
-from seqdl.errors import InputError
+from seqdl.errors import InputError, require_at_least
 from seqdl.interpret.experiments.inserts import Insert, as_inserts, find_motif
 from seqdl.interpret.experiments.marginalize import default_backgrounds
 from seqdl.interpret.experiments.outputs import check_confidence, is_function, mean_interval, outputs_of
@@ -103,8 +103,8 @@ def ablate(
     if out is not None:
         check_table_suffix(out)
     check_confidence(confidence)
-    if draws < 1:
-        raise InputError(f"`draws` must be at least 1. Received: {draws}.")
+    require_at_least(0, seed=seed)
+    require_at_least(1, draws=draws)
     outputs = outputs_of(
         run, target, head=head, bins=bins, strand_average=strand_average, batch_size=batch_size
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from seqdl.encoding import N, dinucleotide_shuffle
-from seqdl.errors import InputError
+from seqdl.errors import InputError, require_at_least
 from seqdl.progress import say
 
 
@@ -63,8 +63,8 @@ def backgrounds(
     named = [name for name, value in given.items() if value is not None]
     if len(named) > 1:
         raise InputError(f"Give at most one source of backgrounds. Received: {', '.join(named)}.")
-    if n < 1:
-        raise InputError(f"`n` backgrounds: at least 1. Received: {n}.")
+    require_at_least(1, n=n)
+    require_at_least(0, seed=seed)
     rng = np.random.default_rng(seed)
     if not named:
         return random_sequences(n, run.window, gc, rng)

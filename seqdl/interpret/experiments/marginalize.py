@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from seqdl.errors import InputError, require_one_of
+from seqdl.errors import InputError, require_at_least, require_one_of
 from seqdl.interpret.experiments.inserts import as_inserts, check_place, draw_words, put_words
 from seqdl.interpret.experiments.outputs import (
     check_backgrounds,
@@ -117,6 +117,7 @@ def marginalize(
     if out is not None:
         check_table_suffix(out)
     check_confidence(confidence)
+    require_at_least(0, seed=seed)
     require_one_of("strand", strand, ("+", "-"))
     outputs = outputs_of(
         run, target, head=head, bins=bins, strand_average=strand_average, batch_size=batch_size

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqdl.encoding import N
-from seqdl.errors import InputError
+from seqdl.errors import InputError, require_at_least
 from seqdl.interpret.mutagenesis.edits import FullPass
 from seqdl.progress import Progress
 
@@ -86,6 +86,7 @@ def outputs_of(
     """
     from seqdl.interpret.heads import averages_strands, choose_head, output_function
 
+    require_at_least(1, batch_size=batch_size)
     if hasattr(run, "inputs") and is_function(run):
         batch_size = batch_size or 64
         run = output_function(run, head=head, bins=bins, strand_average=strand_average, batch_size=batch_size)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from seqdl.errors import InputError
+from seqdl.errors import InputError, require_at_least, require_one_of
 from seqdl.interpret.experiments.inserts import as_insert, check_place, draw_words, put_words
 from seqdl.interpret.experiments.marginalize import default_backgrounds
 from seqdl.interpret.experiments.outputs import check_confidence, mean_interval, outputs_of
@@ -111,6 +111,7 @@ def spacing(
     if out is not None:
         check_table_suffix(out)
     check_confidence(confidence)
+    require_at_least(0, seed=seed)
     outputs = outputs_of(
         run, target, head=head, bins=bins, strand_average=strand_average, batch_size=batch_size
     )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqdl.encoding import one_hot
-from seqdl.errors import InputError
+from seqdl.errors import InputError, require_at_least
 from seqdl.io.motifs import Motif, consensus
 
 
@@ -173,6 +173,7 @@ def filter_motifs(
     """
     if not 0 < threshold < 1:
         raise InputError(f"`threshold` must lie between 0 and 1. Received: {threshold}.")
+    require_at_least(1, batch_size=batch_size)
     codes = np.asarray(codes, np.uint8)
     layer = first_layer(model)
     width = layer.offsets.size
@@ -213,7 +214,7 @@ def filter_motifs(
 
 def _activations(layer: _FirstLayer, codes: np.ndarray, batch_size: int):
     """Yield (rows, activations (b, P, filters)), always computing on the same batch shape."""
-    batch_size = max(1, min(batch_size, len(codes)))
+    batch_size = min(batch_size, len(codes))
     for start in range(0, len(codes), batch_size):
         rows = np.arange(start, min(start + batch_size, len(codes)))
         result = layer.model.predict_on_batch(one_hot(codes[np.resize(rows, batch_size)]))

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqdl.errors import InputError
-from seqdl.interpret.motifs.folder import match_entry, write_matches, write_summary
+from seqdl.errors import InputError, require_at_least
+from seqdl.files import require_writable
+from seqdl.interpret.motifs.folder import SUMMARY, match_entry, write_matches, write_summary
 from seqdl.interpret.motifs.patterns import FILE, Discovery
 from seqdl.io.motifs import Motif, find_database, write_motifs
 from seqdl.progress import say
@@ -93,13 +94,18 @@ def filters_as_motifs(
     from seqdl.prediction.tasks import require_dna
     from seqdl.training.run import Run
 
-    if windows < 1:
-        raise InputError(f"`windows` must be at least 1. Received: {windows}.")
+    require_at_least(1, windows=windows, batch_size=batch_size)
+    require_writable(Path(out) / SUMMARY)
     known = None if database is None else find_database(database)
     run = Run.open(run)
     if known is not None:
         require_dna(run, "Naming filters, by both strands of known motifs,")
     dataset = data if isinstance(data, Dataset) else Dataset.open(data, genome=genome)
+    if dataset.window != run.window:
+        raise InputError(
+            f"The dataset {dataset.path} has windows of {dataset.window} bases, the run reads {run.window} bases: "
+            "give the dataset it was trained on."
+        )
     rows = choose_windows(dataset, windows)
     found = filter_motifs(run.model, dataset.codes(rows), threshold=threshold, batch_size=batch_size)
     if not found:

@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from seqdl.errors import InputError
-from seqdl.files import require_file
+from seqdl.files import require_file, require_writable
 from seqdl.interpret.motifs.find_motifs import NamedMotifs, motifs_of_target
 from seqdl.io.motifs import find_database
+from seqdl.interpret.motifs.patterns import FILE
 from seqdl.progress import say
+from seqdl.words import count
 
 EFFECTS = "effects.tsv"
 BACKGROUNDS = 100  # shuffled windows that each pattern is put into
@@ -82,15 +84,36 @@ def discover_in_run(
         result = read_attribution(attributions)
         if out is None and run is None:
             raise InputError("Say where to write: `out`, a folder, or the `run` it belongs to.")
+        if run is not None:
+            _require_of(run, result, target)
         folder = target_folder(run, result.target) if out is None else Path(out)
         return _measured(run, result, motifs_of_target(result, folder, resume=resume, **choices))
     name = run.target_names[target_index(run, target)]
     folder = target_folder(run, name) if out is None else Path(out)
+    require_writable(folder / FILE)  # better said before the work than after it
     result = _explain(
         run, folder, resume, genome=genome, bed=bed, fasta=fasta, target=name, method=method,
         batch_size=batch_size, alias=alias, allow_genome_mismatch=allow_genome_mismatch,
     )  # fmt: skip
     return _measured(run, result, motifs_of_target(result, folder, resume=resume, **choices))
+
+
+def _require_of(run, attribution, target) -> None:
+    """Refuse contributions of another run, or of another target than the one that is named."""
+    from seqdl.interpret.heads import target_index
+
+    names, width = run.target_names, attribution.codes.shape[1]
+    if attribution.target not in names or width != run.window:
+        raise InputError(
+            f"The contributions are of {attribution.target!r} in windows of {width} bases, which the run {run.label} "
+            f"({count(len(names), 'target')}, {run.window} bases) does not explain. Give the run that they are of, or "
+            "leave it out."
+        )
+    if target is not None and names[target_index(run, target)] != attribution.target:
+        raise InputError(
+            f"The contributions are of {attribution.target!r}, and `target` names {target!r}: leave it out, or give "
+            "those of that target."
+        )
 
 
 def _measured(run, attribution, named: NamedMotifs) -> NamedMotifs:

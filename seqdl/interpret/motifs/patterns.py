@@ -211,7 +211,9 @@ def read_patterns(path: str | Path) -> Discovery:
                 tuple(int(number) for number in file.attrs.get("found", (0, 0))),
                 json.loads(file.attrs.get("settings", "{}")),
             )
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path} is not an HDF5 file of patterns, or it is cut off: {error}.") from error
 
 

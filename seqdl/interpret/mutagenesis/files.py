@@ -146,7 +146,7 @@ def read_mutagenesis(path: str | Path) -> Mutagenesis:
                 regions=read_regions(file), targets=tuple(file["targets"].asstr()[:]),
                 settings=json.loads(file.attrs["settings"]),
             )  # fmt: skip
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} is not an HDF5 file, or it is cut off: {error}.") from error

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqdl.encoding import N
-from seqdl.errors import InputError, require_one_of
+from seqdl.errors import InputError, require_at_least, require_one_of
 from seqdl.interpret.mutagenesis.edits import Edits, Engine, as_engine
 from seqdl.interpret.mutagenesis.mutants import (
     KINDS,
@@ -110,8 +110,9 @@ def mutate_codes(
     draws : int
         For ablation: shuffles of each, over which the effect is averaged.
     shuffle : {"mononucleotide", "dinucleotide", "random"}
-        For ablation: what the shuffle keeps; see `seqdl.interpret.mutagenesis.mutants.ablation_edits`. Few k-mers below
-        about 12 bases have another order with the same dinucleotides: most would stay as they are.
+        For ablation: what the shuffle keeps; see `seqdl.interpret.mutagenesis.mutants.ablation_edits`. Few
+        k-mers below about 12 bases have another order with the same dinucleotides: most would stay as they
+        are.
     seed : int
         Of the shuffles: sequence ``i`` has its own stream, so it does not depend on the batch size.
     batch_size : int
@@ -141,6 +142,7 @@ def mutate_codes(
     end = codes.shape[1] if end is None else end
     kinds = (kinds,) if isinstance(kinds, str) else tuple(kinds)
     _check(codes, kinds, start, end, kmer, step, draws, shuffle, names)
+    require_at_least(0, seed=seed)
     engine = as_engine(func, batch_size)
     reference = engine.reference(codes)
     n, width, one = len(codes), end - start, reference.shape[1:]

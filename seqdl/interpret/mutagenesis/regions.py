@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from seqdl.errors import InputError
+from seqdl.errors import InputError, require_at_least
 from seqdl.interpret.mutagenesis.edits import Engine, as_engine
 from seqdl.interpret.mutagenesis.mutate import Mutagenesis, mutate_codes
 
@@ -209,6 +209,7 @@ def prepare(
         ids = genome.contig_ids([region.chrom for region in regions])
         right = genome.gather(ids, np.array([region.end for region in regions]), 1)
     if engine is None:
+        require_at_least(1, batch_size=batch_size)
         batch_size = batch_size or default_batch_size(run.window)
         output = output_function(
             run, head=head, bins=bins, strand_average=strand_average, batch_size=batch_size
