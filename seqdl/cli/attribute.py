@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from seqdl.cli.explaining import add_genome_flags, add_head_flags, span
-from seqdl.errors import InputError
+from seqdl.errors import InputError, require_at_least
 
 HELP = "explain predictions base by base (gradients, integrated gradients, DeepLIFT, DeepSHAP)"
 EXAMPLES = """\
@@ -97,13 +97,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain, write, say what was written, and return the exit code."""
+    from seqdl.files import require_writable
     from seqdl.interpret.attribute import attribute
     from seqdl.interpret.faithfulness.write import check_folder, describe_check
     from seqdl.plot.style import picture_suffix, save_figure
 
     # Better said before the work than after it.
+    require_at_least(1, top=args.top)
     if args.plot:
         picture_suffix(args.plot)
+        require_writable(args.plot)
     if args.known and not args.check:
         raise InputError("--known says what --check shall recover: give --check FOLDER too, or leave it out.")
     if args.check:

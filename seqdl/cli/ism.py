@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Mutate, write, say what was written, and return the exit code."""
-    from seqdl.errors import InputError
+    from seqdl.errors import InputError, require_at_least
     from seqdl.files import require_other, require_writable
     from seqdl.interpret.mutagenesis.mutants import KINDS
     from seqdl.interpret.mutagenesis.regions import mutagenesis
@@ -80,6 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
     kinds = list(KINDS) if args.kinds == "all" else words(args.kinds)
     # Better said before the work than after it.
+    require_at_least(1, top=args.top)
     if args.plot:
         picture_suffix(args.plot)
         require_writable(args.plot)
@@ -87,7 +88,10 @@ def run(args: argparse.Namespace) -> int:
         raise InputError("--bigwig needs regions of a genome (--bed) and substitutions (--kinds).")
     if args.bigwig:
         from seqdl.io.bigwig import require_pybigwig
+        from seqdl.prediction.tracks import is_big_wig
 
+        if not is_big_wig(args.bigwig):
+            raise InputError(f"A bigWig file's name ends in .bw or .bigwig. Received: {args.bigwig!r}.")
         require_pybigwig()
         require_other(args.bigwig, args.genome, args.bed)
         require_writable(args.bigwig)

@@ -129,13 +129,14 @@ def read_distances(text: str) -> list[int]:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, write, say what was found, and return the exit code."""
-    from seqdl.errors import InputError
+    from seqdl.errors import InputError, require_at_least
     from seqdl.files import require_other, require_writable
     from seqdl.interpret.experiments.backgrounds import backgrounds
     from seqdl.interpret.experiments.tables import check_table_suffix
     from seqdl.plot.style import picture_suffix
 
     # Better said before the work than after it.
+    require_at_least(1, top=args.top, backgrounds=args.backgrounds)
     check_table_suffix(args.out)
     require_other(args.out, args.genome, args.bed, args.fasta, args.data, args.motifs)
     if args.plot:

@@ -227,7 +227,7 @@ def _add_match(parser: argparse.ArgumentParser) -> None:
 
 
 def _run_match(args: argparse.Namespace) -> int:
-    from seqdl.files import require_other
+    from seqdl.files import require_other, require_writable
     from seqdl.interpret.motifs.folder import write_matches
     from seqdl.interpret.motifs.matching import best_matches, match_motifs
     from seqdl.io.motifs import find_database, read_motifs
@@ -236,6 +236,7 @@ def _run_match(args: argparse.Namespace) -> int:
     require_other(args.out, args.motifs, args.database)
     if args.plot:
         picture_suffix(args.plot)
+        require_writable(args.plot)
     motifs, known = read_motifs(args.motifs), find_database(args.database)
     table = match_motifs(motifs, known, top=args.top, jobs=args.jobs)
     write_matches(args.out, table)

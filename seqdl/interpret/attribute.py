@@ -9,7 +9,7 @@ import numpy as np
 
 from seqdl.encoding import N
 from seqdl.errors import InputError
-from seqdl.files import require_other
+from seqdl.files import require_other, require_writable
 from seqdl.words import few
 
 
@@ -30,11 +30,11 @@ class Attribution(NamedTuple):
     codes : uint8 array, (n, L)
         The bases that were explained.
     logits : float32 array, (n,)
-        The number that was explained, for each window: a label's logit (log odds, natural logarithm), or of coverage
-        what `head` says.
+        The number that was explained, for each window: a label's logit (log odds, natural logarithm), or of
+        coverage what `head` says.
     delta : float32 array, (n,), or None
-        With a reference: how far the sum of the values is from the difference between the window's number and its
-        references'. Small beside that difference means exact, or converged.
+        With a reference: how far the sum of the values is from the difference between the window's number and
+        its references'. Small beside that difference means exact, or converged.
     hypothetical : float32 array, (n, L, 4), or None
         What each base would contribute in that place.
     reference_logits : float32 array, (n,), or None
@@ -72,7 +72,7 @@ def attribute(
     reference: str | np.ndarray | None = None,
     n_references: int = 20,
     out: str | Path | None = None,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     steps: int = 64,
     samples: int = 50,
     noise: float = 0.1,
@@ -110,8 +110,8 @@ def attribute(
         See `seqdl.interpret.methods.attribute_codes`.
     out : str or Path, optional
         Write the result there: ``.h5``, ``.npz`` (for TF-MoDISco) or ``.bw``; see `seqdl.interpret.writers`.
-    batch_size : int
-        Windows (or pairs of a window and a reference) per pass.
+    batch_size : int, optional
+        Windows (or pairs of a window and a reference) per pass; 32, and fewer of long windows, by default.
     strand_average : bool, optional
         Explain the mean of both strands' numbers; as the run's card says when None.
     tolerance, on_excess
@@ -128,8 +128,8 @@ def attribute(
     Raises
     ------
     InputError
-        If the input, the target or the genome does not fit the run, a window holds no known base, a layer has no rule
-        (DeepLIFT), or DeepLIFT's sums are off.
+        If the input, the target or the genome does not fit the run, a window holds no known base, a layer has
+        no rule (DeepLIFT), or DeepLIFT's sums are off.
 
     Examples
     --------
@@ -141,6 +141,7 @@ def attribute(
     from seqdl.interpret.methods import attribute_codes, check_method, default_reference
     from seqdl.interpret.windows import read_windows
     from seqdl.interpret.writers import check_suffix, write_attribution
+    from seqdl.io.bigwig import require_pybigwig
     from seqdl.prediction.tasks import require_bases, require_dna
     from seqdl.progress import progress_bar
     from seqdl.training.run import Run
@@ -148,8 +149,11 @@ def attribute(
     if out is not None:
         suffix = check_suffix(out)
         require_other(out, genome, bed, fasta)
+        require_writable(out)
         if suffix == ".bw" and bed is None:
             raise InputError("A .bw track lies on a genome: give regions (--bed) and --genome, or write .h5.")
+        if suffix == ".bw":
+            require_pybigwig()
     check_method(method, reference, simplex)
     run = Run.open(run)
     require_bases(run, "Attribution")
@@ -199,6 +203,6 @@ def require_known_bases(codes: np.ndarray, regions) -> None:
     if len(empty):
         names = [f"{regions[i].chrom}:{regions[i].start}-{regions[i].end}" for i in empty]
         raise InputError(
-            f"{len(empty)} of {len(codes)} windows hold no known base, only N, so there is nothing to explain: "
-            f"{few(names, 3)}. Take them out of the input."
+            f"{len(empty)} of {len(codes)} windows hold no known base, only N, so there is nothing to "
+            f"explain: {few(names, 3)}. Take them out of the input."
         )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 
 from seqdl.encoding import RNA, reverse_complement
-from seqdl.errors import InputError, require_one_of
+from seqdl.errors import InputError, require_at_least, require_one_of
 from seqdl.prediction.precision import in_precision
 from seqdl.prediction.predictor import default_batch_size, require_finite
 from seqdl.words import few, suggest
@@ -107,10 +107,11 @@ def scalar_model(run_or_model, head: str | None = None, bins: tuple[int, int] | 
 
     run = run_or_model if hasattr(run_or_model, "card") else None
     model = run.model if run is not None else run_or_model
-    if len(getattr(model, "inputs", None) or ()) != 1:
+    n_inputs = len(getattr(model, "inputs", None) or ())
+    if n_inputs != 1:
         raise InputError(
-            "Only a network with one input, the sequence, can be explained. This one has "
-            f"{len(getattr(model, 'inputs', None) or ())}: fix the others first, in a keras.Model of one input."
+            f"Only a network with one input, the sequence, can be explained. This one has {n_inputs}: fix "
+            "the others first, in a keras.Model of one input."
         )
     names = [layer.name for layer in model.layers]
     task = run.task if run is not None else "coverage" if "coverage" in names else "binary"
@@ -223,6 +224,7 @@ def output_function(
     model = scalar_model(run_or_model, head, bins)
     average = averages_strands(run, strand_average) if run is not None else bool(strand_average)
     turned = np.argsort(run.strand_pairs) if run is not None else np.arange(model.output_shape[-1])
+    require_at_least(1, batch_size=batch_size)
     size = int(batch_size or default_batch_size(model.input_shape[1]))
     predictors: dict[int, keras.Model] = {}
 

@@ -1,8 +1,8 @@
 """The attribution methods: from sequences and a network to contributions of bases.
 
-Every method gives slopes m, (L, 4), of the network's output. With a reference r, the contribution of a place is the sum
-over channels of m * (x - r), which stands at the base that is there; what another base c would contribute there by the
-same slopes, m_c - sum(m * r), is its hypothetical contribution.
+Every method gives slopes m, (L, 4), of the network's output. With a reference r, the contribution of a place
+is the sum over channels of m * (x - r), which stands at the base that is there; what another base c would
+contribute there by the same slopes, m_c - sum(m * r), is its hypothetical contribution.
 """
 
 from __future__ import annotations
@@ -12,9 +12,17 @@ from typing import NamedTuple
 import numpy as np
 
 from seqdl.encoding import N, one_hot, reverse_complement, reverse_complement_one_hot
-from seqdl.errors import InputError, require_one_of
+from seqdl.errors import InputError, require_at_least, require_one_of
 from seqdl.interpret.gradients import along_the_way, even_places, random_places, smoothed
-from seqdl.interpret.references import KINDS, batches, fixed_references, make_references
+from seqdl.interpret.references import (
+    KINDS,
+    batches,
+    equal_parts,
+    fixed_references,
+    make_references,
+    masks_padding,
+    mean_over_references,
+)
 from seqdl.prediction.predictor import require_finite
 from seqdl.words import suggest
 
@@ -41,10 +49,11 @@ class Contributions(NamedTuple):
     logits : float32 array, (n,)
         The output that is explained.
     delta : float32 array, (n,), or None
-        With a reference: the sum of the values less the difference between the outputs of the sequence and of its
-        references; small beside that difference means exact, or converged.
+        With a reference: the sum of the values less the difference between the outputs of the sequence and of
+        its references; small beside that difference means exact, or converged.
     hypothetical : float32 array, (n, L, 4)
-        What each base would contribute in that place; without a reference, the slopes less their mean over the bases.
+        What each base would contribute in that place; without a reference, the slopes less their mean over
+        the bases.
     reference_logits : float32 array, (n,), or None
         The output for the references, their mean.
     """
@@ -71,7 +80,7 @@ def attribute_codes(
     seed: int = 0,
     strand_average: bool = False,
     other_target: int | None = None,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     tolerance: float = 1e-4,
     on_excess: str = "raise",
     engine=None,
@@ -88,17 +97,17 @@ def attribute_codes(
     target : int
         Index of the output unit.
     method : str
-        ``"saliency"``: the gradient; what would change if a letter's weight rose there (Simonyan et al., 2014).
+        ``"saliency"``: the gradient; what would change if a letter's weight rose there (Simonyan 2014).
         ``"grad_x_input"``: the gradient at the letter that is there.
         ``"smoothgrad"``: the same, averaged over noisy copies.
         ``"integrated_gradients"``: the gradient averaged on the way from a reference.
         ``"expected_gradients"``: at one random place on the way from each of many references.
-        ``"deeplift"``, ``"deepshap"``: DeepLIFT's rescale rule from one reference, and averaged over shuffles; the
-        values add up exactly. See `seqdl.interpret.deeplift`.
+        ``"deeplift"``, ``"deepshap"``: DeepLIFT's rescale rule from one reference, and averaged over
+        shuffles; the values add up exactly. See `seqdl.interpret.deeplift`.
     reference : str or array, optional
-        One of `seqdl.interpret.references.KINDS`, or references of your own: uint8 codes (n, r, L) or float one-hot
-        (n, r, L, 4). By default what `REFERENCES` says of the method; in a network that takes zeros at the end for
-        padding "uniform" in place of "zeros".
+        One of `seqdl.interpret.references.KINDS`, or references of your own: uint8 codes (n, r, L) or float
+        one-hot (n, r, L, 4). By default what `REFERENCES` says of the method; in a network that takes zeros
+        at the end for padding "uniform" in place of "zeros".
     n_references : int
         Shuffles a sequence.
     steps : int
@@ -106,23 +115,24 @@ def attribute_codes(
     samples, noise : int, float
         Noisy copies of ``smoothgrad``, and the noise's standard deviation.
     simplex : bool
-        Subtract the mean over the four bases from the slopes: a one-hot input cannot leave the plane where they sum to
-        1, so the gradient's part across it is chance (Majdandzic et al., Genome Biology 24, 109, 2023). Only for the
-        methods without a reference.
+        Subtract the mean over the four bases from the slopes: a one-hot input cannot leave the plane where
+        they sum to 1, so the gradient's part across it is chance (Majdandzic et al., Genome Biology 24, 109,
+        2023). Only for the methods without a reference.
     seed : int
         Of shuffles, places and noise.
     strand_average : bool
         Explain the mean of both strands' outputs.
     other_target : int, optional
         The output that `target` becomes on the other strand; itself by default.
-    batch_size : int
-        Windows (pairs of a window and a reference) per pass.
+    batch_size : int, optional
+        Windows (pairs of a window and a reference) per pass; `default_batch_size` by default.
     tolerance, on_excess
         Of DeepLIFT's sums; see `seqdl.interpret.deeplift.deeplift_codes`.
     engine : callable, optional
         From `compile_engine(model, method)`, to compile once for many calls.
     advance : callable, optional
-        Called with the number of windows done, for progress; each counts twice where both strands are explained.
+        Called with the number of windows done, for progress; each counts twice where both strands are
+        explained.
 
     Returns
     -------
@@ -131,29 +141,29 @@ def attribute_codes(
     Raises
     ------
     InputError
-        If the method is unknown, `codes` is not two-dimensional, a number is out of range, a layer has no rule (DeepLIFT),
-        the sums are off, or the network returns NaN or infinity.
+        If the method is unknown, `codes` is not two-dimensional, a number is out of range, a layer has no
+        rule (DeepLIFT), the sums are off, or the network returns NaN or infinity.
     """
     check_method(method, reference, simplex)
-    if batch_size < 1 or steps < 1 or samples < 1:
-        raise InputError(
-            "`batch_size`, `steps` and `samples` must be at least 1. "
-            f"Received: {batch_size}, {steps} and {samples}."
-        )
-    if not noise > 0:
-        raise InputError(f"`noise` must be positive. Received: {noise!r}.")
     codes = np.asarray(codes, np.uint8)
     if codes.ndim != 2:
         raise InputError(f"`codes` must have the shape (n, length). Received: {codes.shape}.")
+    batch_size = default_batch_size(codes.shape[1]) if batch_size is None else batch_size
+    require_at_least(1, batch_size=batch_size, steps=steps, samples=samples)
+    require_at_least(0, seed=seed)
+    if not noise > 0:
+        raise InputError(f"`noise` must be positive. Received: {noise!r}.")
     engine = engine or compile_engine(model, method)
 
     def one_strand(codes: np.ndarray, target: int, reference) -> Contributions:
         if REFERENCES[method] is None:
             return _without_reference(
-                engine, codes, target, method, batch_size, simplex, advance, samples=samples, noise=noise, seed=seed
-            )
+                engine, codes, target, method, batch_size, simplex, advance,
+                samples=samples, noise=noise, seed=seed,
+            )  # fmt: skip
         kind = default_reference(model, method) if reference is None else reference
-        source = make_references(kind, n_references, seed) if isinstance(kind, str) else fixed_references(kind)
+        named = isinstance(kind, str)
+        source = make_references(kind, n_references, seed) if named else fixed_references(kind)
         if method in ("deeplift", "deepshap"):
             from seqdl.interpret.deeplift import deeplift_codes
 
@@ -178,6 +188,11 @@ def attribute_codes(
     return result
 
 
+def default_batch_size(window: int) -> int:
+    """Choose how many windows are explained at once: 32, and one of 131,072 bases (each passes several times)."""
+    return max(1, min(32, (1 << 17) // max(window, 1)))
+
+
 def check_method(method: str, reference=None, simplex: bool = False) -> None:
     """Refuse a method that does not exist, or choices that do not fit it, with an InputError."""
     if method not in METHODS:
@@ -188,30 +203,21 @@ def check_method(method: str, reference=None, simplex: bool = False) -> None:
         raise InputError(f"The method {method!r} compares with no reference: leave `reference` out.")
     if simplex and REFERENCES[method] is not None:
         raise InputError(
-            f"`simplex` is for methods without a reference; {method!r} has one, and with the reference 'uniform' or "
-            "'shuffle' what `simplex` would take away is 0 already."
+            f"`simplex` is for methods without a reference; {method!r} has one, and with the reference "
+            "'uniform' or 'shuffle' what `simplex` would take away is 0 already."
         )
 
 
 def default_reference(model, method: str) -> str:
     """Return the kind of reference that a method takes, "" for none."""
     kind = REFERENCES[method] or ""
-    if kind == "zeros" and _masks_padding(model):
+    if kind == "zeros" and masks_padding(model):
         return "uniform"  # a window of zeros would be no sequence at all
     return kind
 
 
-def _masks_padding(model) -> bool:
-    from seqdl.layers import PaddingMask
-
-    return any(
-        _masks_padding(layer) if hasattr(layer, "layers") else isinstance(layer, PaddingMask)
-        for layer in model.layers
-    )
-
-
 def compile_engine(model, method: str):
-    """Return what a method runs on a model, compiled at its first call: pass it to every `attribute_codes`."""
+    """Return what a method runs on a model, compiled at its first call, to pass to `attribute_codes`."""
     if method in ("deeplift", "deepshap"):
         from seqdl.interpret.deeplift import Explainer
 
@@ -221,7 +227,10 @@ def compile_engine(model, method: str):
     return gradient_function(model)
 
 
-def _without_reference(gradient, codes, target, method, batch_size, simplex, advance, **smooth) -> Contributions:
+def _without_reference(
+    gradient, codes, target, method, batch_size, simplex, advance, **smooth
+) -> Contributions:
+    """The gradient itself: saliency, gradient times input, SmoothGrad."""
     n, length = codes.shape
     batch_size = max(1, min(batch_size, n))
     values = np.empty((n, length, 4), np.float32)
@@ -246,7 +255,9 @@ def _without_reference(gradient, codes, target, method, batch_size, simplex, adv
     return Contributions(values, logits, None, hypothetical, None)
 
 
-def _on_the_way(gradient, model, codes, target, method, source, batch_size, steps, seed, advance) -> Contributions:
+def _on_the_way(
+    gradient, model, codes, target, method, source, batch_size, steps, seed, advance
+) -> Contributions:
     """Integrated and expected gradients: slopes between references and sequences."""
     n, length = codes.shape
     values = np.empty((n, length, 4), np.float32)
@@ -263,13 +274,13 @@ def _on_the_way(gradient, model, codes, target, method, source, batch_size, step
             places = even_places(steps, given.shape[:2])
         else:
             places = random_places(seed, rows, given.shape[1])
-        slope = along_the_way(gradient, x, given, target, places)
-        known = (codes[rows] < N)[:, :, None]
-        offset = (slope * given).sum(axis=-1, keepdims=True)
-        hypothetical[rows] = (slope - offset).mean(axis=1) * known
+        slope = along_the_way(gradient, x, given, target, places, batch_size)
+        hypothetical[rows] = mean_over_references(slope, given, codes[rows])
         values[rows] = hypothetical[rows] * x
         logits[rows] = outputs(x)
-        there[rows] = outputs(given.reshape(-1, *x.shape[1:])).reshape(given.shape[:2]).mean(axis=1)
+        flat = given.reshape(-1, *x.shape[1:])
+        base = np.concatenate([outputs(flat[part]) for part in equal_parts(len(flat), batch_size)])
+        there[rows] = base.reshape(given.shape[:2]).mean(axis=1)
         new = max(int(rows.max()) + 1 - done, 0)
         done += new
         if advance is not None:

@@ -1,4 +1,4 @@
-"""DeepLIFT and DeepSHAP: contributions that add up to the difference from a reference, on any Keras backend."""
+"""DeepLIFT and DeepSHAP: contributions that add up to the difference from a reference, on any backend."""
 
 from __future__ import annotations
 
@@ -9,12 +9,18 @@ import numpy as np
 from keras import ops
 
 from seqdl.encoding import N, one_hot
-from seqdl.errors import InputError, SeqdlError, require_one_of
+from seqdl.errors import InputError, SeqdlError, require_at_least, require_one_of
 from seqdl.interpret.backend_gradient import compile_gradient
 from seqdl.interpret.deeplift.pairs import Pair
 from seqdl.interpret.deeplift.walk import layers_without_rule, walk
-from seqdl.interpret.references import References, batches, fixed_references
-from seqdl.layers import PaddingMask
+from seqdl.interpret.references import (
+    References,
+    batches,
+    equal_parts,
+    fixed_references,
+    masks_padding,
+    mean_over_references,
+)
 from seqdl.prediction.predictor import require_finite
 from seqdl.words import few
 
@@ -54,9 +60,10 @@ class DeepLift(NamedTuple):
 def relative_error(delta, outputs, reference_outputs, values) -> np.ndarray:
     """Put a sum's error beside the difference that it should be.
 
-    Where contributions cancel, or two large outputs differ by little, float32 cannot be exact to the difference's digits:
-    so the measure is the largest of the difference, a tenth of either output, a tenth of the contributions' own size, and
-    0.02, of which float32's rounding of numbers of order one is the ten-thousandth part.
+    Where contributions cancel, or two large outputs differ by little, float32 cannot be exact to the
+    difference's digits: so the measure is the largest of the difference, a tenth of either output, a tenth of
+    the contributions' own size, and 0.02, of which float32's rounding of numbers of order one is the
+    ten-thousandth part.
 
     Parameters
     ----------
@@ -87,18 +94,19 @@ class Explainer:
 
     Notes
     -----
-    Rules: rescale for activations; the place of the larger maximum for max pooling; for products of two changing
-    factors (gates, attention, normalisation) half of each order of changing them; softmax and log-sum-exp through
-    the logarithmic mean. See `seqdl.interpret.deeplift.pairs`. The example passes the network once for all of
-    its references, and the gradient runs through the references' side alone.
+    Rules: rescale for activations; the place of the larger maximum for max pooling; for products of two
+    changing factors (gates, attention, normalisation) half of each order of changing them; softmax and
+    log-sum-exp through the logarithmic mean. See `seqdl.interpret.deeplift.pairs`. The example passes the
+    network once for all of its references, and the gradient runs through the references' side alone.
     """
 
     def __init__(self, model) -> None:
         missing = layers_without_rule(model)
         if missing:
             raise InputError(
-                f"DeepLIFT has no rule for {few(missing)}; without one the contributions would be wrong. Register "
-                "one (seqdl.interpret.deeplift.register_rule), or use integrated_gradients, which needs none."
+                f"DeepLIFT has no rule for {few(missing)}; without one the contributions would be wrong. "
+                "Register one (seqdl.interpret.deeplift.register_rule), or use integrated_gradients, which "
+                "needs none."
             )
         if len(model.output_shape) != 2:
             raise InputError(
@@ -106,7 +114,7 @@ class Explainer:
                 f"{model.output_shape}: see seqdl.interpret.heads.scalar_model."
             )
         self.model = model
-        self.masks = any(isinstance(layer, PaddingMask) for layer in _leaves(model))
+        self.masks = masks_padding(model)
         self._compiled: dict[int, object] = {}
         self._checked = False
 
@@ -142,18 +150,15 @@ class Explainer:
         return both
 
     def _check(self, x: np.ndarray, outputs: np.ndarray, target: int) -> None:
-        """Compare the walk's outputs with the network's own, once: a rule that computes another function is wrong."""
+        """Compare the walk's outputs with the network's, once: a rule of another function is wrong."""
         own = np.asarray(self.model.predict_on_batch(np.asarray(x, np.float32)))[:, target]
         if not np.allclose(own, outputs, rtol=1e-3, atol=1e-4 * max(1.0, float(np.abs(own).max()))):
             raise SeqdlError(
-                f"A layer's DeepLIFT rule computes another function than the layer: the network gives {own[0]:.6g}, "
-                f"the rules {outputs[0]:.6g}. If you registered a rule, check its forward values."
+                "A layer's DeepLIFT rule computes another function than the layer: the network gives "
+                f"{own[0]:.6g}, the rules {outputs[0]:.6g}. If you registered a rule, check its forward "
+                "values."
             )
         self._checked = True
-
-
-def _leaves(model) -> list:
-    return [leaf for item in model.layers for leaf in (_leaves(item) if hasattr(item, "layers") else [item])]
 
 
 def deeplift_codes(
@@ -197,16 +202,17 @@ def deeplift_codes(
     Raises
     ------
     InputError
-        If a layer has no rule, a shape does not fit, a reference ends elsewhere than its sequence in a network
-        that masks padding, or the sum is further off than `tolerance`.
+        If a layer has no rule, a shape does not fit, a reference ends elsewhere than its sequence in a
+        network that masks padding, or the sum is further off than `tolerance`.
 
     Notes
     -----
     Shrikumar A, Greenside P, Kundaje A. ICML (2017); Lundberg SM, Lee S. NeurIPS (2017) for the mean over
-    references. Hypothetical contributions as in TF-MoDISco (Shrikumar et al., arXiv:1811.00416): of base c at a
-    place, the sum over channels of multiplier * (one-hot of c - reference).
+    references. Hypothetical contributions as in TF-MoDISco (Shrikumar et al., arXiv:1811.00416): of base c at
+    a place, the sum over channels of multiplier * (one-hot of c - reference).
     """
     require_one_of("on_excess", on_excess, ON_EXCESS)
+    require_at_least(0, tolerance=tolerance)
     codes = np.asarray(codes, np.uint8)
     if codes.ndim != 2:
         raise InputError(f"`codes` must have the shape (n, length). Received: {codes.shape}.")
@@ -224,10 +230,11 @@ def deeplift_codes(
         _check_unknown(codes[rows], given)
         if explainer.masks:
             _check_ends(x, given)
-        multipliers, here, base = explainer(x, given, target)
-        known = (codes[rows] < N)[:, :, None]
-        offset = (multipliers * given).sum(axis=-1, keepdims=True)
-        hypothetical[rows] = (multipliers - offset).mean(axis=1) * known
+        # Of a long window not even one sequence's references may go through at once.
+        found = [explainer(x, given[:, part], target) for part in equal_parts(given.shape[1], batch_size)]
+        multipliers, base = (np.concatenate([item[i] for item in found], axis=1) for i in (0, 2))
+        here = found[0][1]
+        hypothetical[rows] = mean_over_references(multipliers, given, codes[rows])
         values[rows] = hypothetical[rows] * x
         outputs[rows], there[rows] = here, base.mean(axis=1)
         if advance is not None:
@@ -245,20 +252,19 @@ def _check_unknown(codes: np.ndarray, references: np.ndarray) -> None:
     unknown = codes == N
     if unknown.any() and (references * unknown[:, None, :, None]).any():
         raise InputError(
-            "A reference holds a base where its sequence has an N. An N says nothing, so it must be N in the references "
-            "too; seqdl.interpret.references.make_references keeps to that."
+            "A reference holds a base where its sequence has an N. An N says nothing, so it must be N in the "
+            "references too; seqdl.interpret.references.make_references keeps to that."
         )
 
 
 def _check_ends(x: np.ndarray, references: np.ndarray) -> None:
     length = x.shape[1]
-    ends, others = (
-        length - np.argmax(item.any(axis=-1)[..., ::-1], axis=-1) for item in (x, references)
-    )
+    ends, others = (length - np.argmax(item.any(axis=-1)[..., ::-1], axis=-1) for item in (x, references))
     if (others != ends[:, None]).any() or not references.any(axis=(2, 3)).all():
         raise InputError(
-            "The network takes zeros at the end for padding, so a reference must end where its sequence ends, or "
-            "lengths would be compared and not bases. Use the references 'shuffle' or 'uniform', which do."
+            "The network takes zeros at the end for padding, so a reference must end where its sequence does, "
+            "or lengths would be compared and not bases. Use the references 'shuffle' or 'uniform', which "
+            "do."
         )
 
 
@@ -267,10 +273,11 @@ def _check_sums(result: DeepLift, tolerance: float, on_excess: str) -> None:
     worst = int(np.argmax(error)) if len(error) else 0
     if on_excess == "ignore" or not len(error) or error[worst] <= tolerance:
         return
+    explained = result.outputs[worst] - result.reference_outputs[worst]
     words = (
-        f"DeepLIFT's contributions do not add up: of {int((error > tolerance).sum())} of {len(error)} sequences "
-        f"the sum is off by more than {tolerance:g} of the difference explained; worst is the sequence {worst} "
-        f"(from 0), off by {result.delta[worst]:.3g} of {result.outputs[worst] - result.reference_outputs[worst]:.3g}."
+        f"DeepLIFT's contributions do not add up: of {int((error > tolerance).sum())} of {len(error)} "
+        f"sequences the sum is off by more than {tolerance:g} of the difference explained; worst is the "
+        f"sequence {worst} (from 0), off by {result.delta[worst]:.3g} of {explained:.3g}."
     )
     if on_excess == "raise":
         raise InputError(f"{words} Give a larger `tolerance`, or `on_excess='warn'`.")
