@@ -1,6 +1,7 @@
 """Slopes of a network's output: the gradient itself, smoothed, or averaged on the way from a reference.
 
-Each function takes a batch and returns slopes of its shape. `seqdl.interpret.methods` turns slopes into contributions.
+Each function takes a batch and returns slopes of its shape. `seqdl.interpret.methods` turns slopes into
+contributions.
 """
 
 from __future__ import annotations
@@ -8,10 +9,18 @@ from __future__ import annotations
 import numpy as np
 
 from seqdl.interpret.backend_gradient import GradientFunction
+from seqdl.interpret.references import equal_parts
 
 
 def smoothed(
-    gradient: GradientFunction, x: np.ndarray, target: int, rows: np.ndarray, *, samples: int, noise: float, seed: int
+    gradient: GradientFunction,
+    x: np.ndarray,
+    target: int,
+    rows: np.ndarray,
+    *,
+    samples: int,
+    noise: float,
+    seed: int,
 ) -> np.ndarray:
     """Average the gradient over noisy copies of the input.
 
@@ -46,7 +55,12 @@ def smoothed(
 
 
 def along_the_way(
-    gradient: GradientFunction, x: np.ndarray, references: np.ndarray, target: int, places: np.ndarray
+    gradient: GradientFunction,
+    x: np.ndarray,
+    references: np.ndarray,
+    target: int,
+    places: np.ndarray,
+    most: int,
 ) -> np.ndarray:
     """Average the gradient at places on the straight way from references to an input.
 
@@ -58,6 +72,8 @@ def along_the_way(
     target : int
     places : float array, (b, r, s)
         From 0, the reference, to 1, the input.
+    most : int
+        Rows a pass.
 
     Returns
     -------
@@ -65,15 +81,18 @@ def along_the_way(
 
     Notes
     -----
-    With places spread evenly: integrated gradients (Sundararajan M, Taly A, Yan Q. ICML 2017). With one random place
-    for each of many references: expected gradients (Erion G et al. Nature Machine Intelligence 3, 620-631, 2021).
+    With places spread evenly: integrated gradients (Sundararajan M, Taly A, Yan Q. ICML 2017). With one
+    random place for each of many references: expected gradients (Erion G et al. Nature Machine Intelligence
+    3, 620-631, 2021).
     """
     flat = references.reshape(-1, *references.shape[2:])
     way = (x[:, None] - references).reshape(flat.shape)
     steps = places.astype(np.float32).reshape(len(flat), -1, 1, 1)
     slope = np.zeros_like(flat)
-    for step in range(steps.shape[1]):
-        slope += gradient(flat + steps[:, step] * way, target)[0] / np.float32(steps.shape[1])
+    for part in equal_parts(len(flat), most):
+        for step in range(steps.shape[1]):
+            place = flat[part] + steps[part, step] * way[part]
+            slope[part] += gradient(place, target)[0] / np.float32(steps.shape[1])
     return slope.reshape(references.shape)
 
 
@@ -83,7 +102,7 @@ def even_places(steps: int, shape: tuple[int, int]) -> np.ndarray:
 
 
 def random_places(seed: int, rows: np.ndarray, n: int) -> np.ndarray:
-    """Draw one place for each of `n` references, float32 (b, n, 1); one in each n-th of the way, in random order."""
+    """Draw a place for each of `n` references, float32 (b, n, 1): one in each n-th of the way."""
     found = []
     for row in rows:
         rng = np.random.default_rng([seed, int(row)])

@@ -1,7 +1,7 @@
 """What a sequence is compared with: the references of DeepLIFT, integrated and expected gradients.
 
-An N says nothing, so it is N in every reference too, and contributes nothing. A sequence's padding (N behind its
-last base) is thereby kept as well.
+An N says nothing, so it is N in every reference too, and contributes nothing. A sequence's padding (N behind
+its last base) is thereby kept as well.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def make_references(kind: str, n: int = 20, seed: int = 0) -> References:
     Parameters
     ----------
     kind : {"shuffle", "uniform", "zeros"}
-        "shuffle": shuffles that keep a sequence's dinucleotide counts, as DeepSHAP is used on DNA. "uniform": a
-        quarter of every base. "zeros": no base at all, a window of N.
+        "shuffle": shuffles that keep a sequence's dinucleotide counts, as DeepSHAP is used on DNA. "uniform":
+        a quarter of every base. "zeros": no base at all, a window of N.
     n : int
         References a sequence; of "uniform" and "zeros" there is one.
     seed : int
@@ -51,8 +51,8 @@ def make_references(kind: str, n: int = 20, seed: int = 0) -> References:
         return shuffle_known(np.repeat(codes, n, axis=0), rng).reshape(len(codes), n, -1)
 
     def uniform(codes: np.ndarray, block: int) -> np.ndarray:
-        known = (codes < N)[:, None, :, None]
-        return np.broadcast_to(np.float32(0.25) * known, (len(codes), 1, codes.shape[1], 4)).astype(np.float32)
+        known = (codes < N).astype(np.float32)[:, None, :, None]
+        return np.repeat(np.float32(0.25) * known, 4, axis=-1)
 
     def zeros(codes: np.ndarray, block: int) -> np.ndarray:
         return np.zeros((len(codes), 1, codes.shape[1], 4), np.float32)
@@ -110,6 +110,18 @@ def fixed_references(references: np.ndarray) -> References:
     return block_of
 
 
+def equal_parts(n: int, most: int) -> list[slice]:
+    """Cut `n` rows into parts of one size, at most `most`: a shape is compiled once.
+
+    Examples
+    --------
+    >>> equal_parts(6, 4)
+    [slice(0, 3, None), slice(3, 6, None)]
+    """
+    size = max(size for size in range(1, n + 1) if n % size == 0 and size <= max(most, 1))
+    return [slice(first, first + size) for first in range(0, n, size)]
+
+
 def batches(codes: np.ndarray, references: References, pairs: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield batches of one constant shape: rows, and their references as one-hot.
 
@@ -144,3 +156,30 @@ def batches(codes: np.ndarray, references: References, pairs: int) -> Iterator[t
             chosen = np.resize(np.arange(start, min(start + b, len(rows))), b)
             part = made[chosen]
             yield rows[chosen], part if part.ndim == 4 else one_hot(part)
+
+
+def mean_over_references(slopes: np.ndarray, references: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return what each base would contribute in each place, averaged over references.
+
+    Parameters
+    ----------
+    slopes : float32 array, (b, r, L, 4)
+        Of the output, between each sequence and each of its references.
+    references : float32 array, (b, r, L, 4)
+    codes : uint8 array, (b, L)
+
+    Returns
+    -------
+    float32 array, (b, L, 4)
+        Of base c the mean of ``slope_c - sum(slope * reference)``; 0 at an N.
+    """
+    offset = (slopes * references).sum(axis=-1, keepdims=True)
+    return (slopes - offset).mean(axis=1) * (codes < N)[:, :, None]
+
+
+def masks_padding(model) -> bool:
+    """Tell whether a keras.Model takes zeros at the end for padding: then references end as sequences do."""
+    from seqdl.layers import PaddingMask
+    from seqdl.prediction.precision import leaf_layers
+
+    return any(isinstance(layer, PaddingMask) for layer in leaf_layers(model))

@@ -1,5 +1,11 @@
 """Discovery: planted motifs come back with sign and places; what cannot be clustered is said in words."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import h5py
 import numpy as np
 import pytest
@@ -125,3 +131,33 @@ def test_a_file_without_places_is_modiscos_own_and_another_is_refused(tmp_path):
         read_patterns(tmp_path / "text.h5")
     with pytest.raises(InputError, match="does not exist"):
         read_patterns(tmp_path / "none.h5")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_the_worker_and_its_folder_go_with_the_process_that_started_it(tmp_path, number):
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import signal, sys\n"
+        "from pathlib import Path\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "from seqdl.interpret.motifs import discovery\n"
+        "discovery._work(Path(sys.argv[1]), 1)\n"
+    )
+    folder = tmp_path / "work"
+    folder.mkdir()
+    os.mkfifo(folder / "settings.json")  # the worker waits for what nobody writes
+    with subprocess.Popen([sys.executable, script, folder], stderr=subprocess.DEVNULL) as parent:
+        writer = os.open(folder / "settings.json", os.O_WRONLY)  # returns once the worker reads
+        parent.send_signal(number)
+        assert parent.wait(20)
+    try:
+        for _ in range(200):  # a pipe without readers tells that the worker is gone
+            os.write(writer, b" ")
+            time.sleep(0.05)
+        pytest.fail("the worker still reads")
+    except BrokenPipeError:
+        pass
+    finally:
+        os.close(writer)
+    assert folder.exists() == (number == signal.SIGINT)  # after Ctrl-C, whoever made the folder takes it away

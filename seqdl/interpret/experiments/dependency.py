@@ -67,7 +67,8 @@ def dependency_codes(
     Parameters
     ----------
     func : callable or Engine
-        ``func(codes uint8 (n, L)) -> array (n,) or (n, t)``, or an `seqdl.interpret.mutagenesis.edits.Engine`.
+        ``func(codes uint8 (n, L)) -> array (n,) or (n, t)``, or an
+        `seqdl.interpret.mutagenesis.edits.Engine`.
     codes : uint8 array, (n, L)
     start, end : int
         The window, 0-based and half-open; all by default. It costs 9 passes for every two bases.
@@ -153,8 +154,8 @@ def dependencies(
     Parameters
     ----------
     run, genome, bed, fasta, codes, target, start, end, width
-        As in `seqdl.interpret.mutagenesis.regions.mutagenesis`. A window of ``w`` bases costs ``4.5 w (w - 1)``
-        passes a region: give a narrow one.
+        As in `seqdl.interpret.mutagenesis.regions.mutagenesis`. A window of ``w`` bases costs
+        ``4.5 w (w - 1)`` passes a region: give a narrow one.
     out : str or Path, optional
         Write a table there, one row for every two places: ``.tsv`` or ``.tsv.gz``.
     head, bins, batch_size, strand_average, alias, allow_genome_mismatch, engine

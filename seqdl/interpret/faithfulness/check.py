@@ -90,7 +90,7 @@ def check_attributions(
     draws: int = 4,
     replacement: str = "dinucleotide",
     stages: int | None = 4,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     bootstrap: int = 500,
     confidence: float = 0.95,
     seed: int = 0,

@@ -171,15 +171,18 @@ def _hash(codes: np.ndarray, hypothetical: np.ndarray, settings: dict) -> str:
 
 
 def _work(folder: Path, most: int) -> int:
-    """Run the worker to its end, with signs of life; it ends with us."""
+    """Run the worker to its end, with signs of life; it ends with us, whatever ends us."""
     environment = {**os.environ, "TQDM_DISABLE": "1"}
     package = str(Path(__file__).resolve().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
-    with open(folder / "log.txt", "wb") as log:
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "seqdl.interpret.motifs.modisco_worker", str(folder)],
-            stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment, start_new_session=True,
-        )  # fmt: skip
+    command = [sys.executable, "-m", "seqdl.interpret.motifs.modisco_worker", str(folder)]
+    # Nothing is written to the pipe: it closes with this process, and the worker sees that.
+    with (
+        open(folder / "log.txt", "wb") as log,
+        subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.PIPE, env=environment, start_new_session=True
+        ) as worker,
+    ):
         began = said = time.monotonic()
         told = False
         try:

@@ -9,7 +9,11 @@ stopped between two steps; a process of its own can. The folder holds ``input.np
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -90,6 +94,26 @@ def count_seqlets(scores: np.ndarray, window: int, flank: int, fdr: float) -> tu
     return int((totals > threshold).sum()), int((totals < -threshold).sum())
 
 
+def end_with_parent(folder: Path) -> None:
+    """Let the process and its helpers end, and the folder go, when the parent is gone, killed without a word.
+
+    Standard input is a pipe from the parent, which closes with it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the work lies.
+    """
+
+    def watch() -> None:
+        os.read(0, 1)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 if __name__ == "__main__":
     warnings.simplefilter("ignore")  # what matters is said by the parent
+    end_with_parent(Path(sys.argv[1]))
     sys.exit(run(Path(sys.argv[1])))
