@@ -103,8 +103,8 @@ def filters_as_motifs(
     dataset = data if isinstance(data, Dataset) else Dataset.open(data, genome=genome)
     if dataset.window != run.window:
         raise InputError(
-            f"The dataset {dataset.path} has windows of {dataset.window} bases, the run reads {run.window} bases: "
-            "give the dataset it was trained on."
+            f"The dataset {dataset.path} has windows of {dataset.window} bases, the run reads {run.window} "
+            "bases: give the dataset it was trained on."
         )
     rows = choose_windows(dataset, windows)
     found = filter_motifs(run.model, dataset.codes(rows), threshold=threshold, batch_size=batch_size)

@@ -11,8 +11,8 @@ import numpy as np
 from seqdl.errors import InputError
 from seqdl.files import require_file, require_writable
 from seqdl.interpret.motifs.find_motifs import NamedMotifs, motifs_of_target
-from seqdl.io.motifs import find_database
 from seqdl.interpret.motifs.patterns import FILE
+from seqdl.io.motifs import find_database
 from seqdl.progress import say
 from seqdl.words import count
 
@@ -105,14 +105,14 @@ def _require_of(run, attribution, target) -> None:
     names, width = run.target_names, attribution.codes.shape[1]
     if attribution.target not in names or width != run.window:
         raise InputError(
-            f"The contributions are of {attribution.target!r} in windows of {width} bases, which the run {run.label} "
-            f"({count(len(names), 'target')}, {run.window} bases) does not explain. Give the run that they are of, or "
-            "leave it out."
+            f"The contributions are of {attribution.target!r} in windows of {width} bases, which the run "
+            f"{run.label} ({count(len(names), 'target')}, {run.window} bases) does not explain. Give the run that "
+            "they are of, or leave it out."
         )
     if target is not None and names[target_index(run, target)] != attribution.target:
         raise InputError(
-            f"The contributions are of {attribution.target!r}, and `target` names {target!r}: leave it out, or give "
-            "those of that target."
+            f"The contributions are of {attribution.target!r}, and `target` names {target!r}: leave it out, or "
+            "give those of that target."
         )
 
 
