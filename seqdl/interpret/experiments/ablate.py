@@ -13,8 +13,8 @@ import numpy as np
 
 from seqdl.encoding import RNA
 from seqdl.errors import InputError, require_at_least
+from seqdl.interpret.experiments.backgrounds import default_backgrounds
 from seqdl.interpret.experiments.inserts import Insert, as_inserts, find_motif
-from seqdl.interpret.experiments.marginalize import default_backgrounds
 from seqdl.interpret.experiments.outputs import check_confidence, is_function, mean_interval, outputs_of
 from seqdl.progress import progress_bar, say
 from seqdl.words import few

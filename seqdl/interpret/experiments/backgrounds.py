@@ -8,6 +8,7 @@ import numpy as np
 
 from seqdl.encoding import N, dinucleotide_shuffle
 from seqdl.errors import InputError, require_at_least
+from seqdl.interpret.experiments.outputs import is_function
 from seqdl.progress import say
 
 
@@ -77,6 +78,55 @@ def backgrounds(
         allow_genome_mismatch=allow_genome_mismatch,
     )  # fmt: skip
     return choose(codes, n, shuffle, rng)
+
+
+def default_backgrounds(run, codes: np.ndarray | None, seed: int) -> np.ndarray:
+    """Return the backgrounds, checked; 100 random sequences of a run's width for None.
+
+    Raises
+    ------
+    InputError
+        If a function of the user's comes without backgrounds, or one is all N or of another width.
+    """
+    if is_function(run):
+        if codes is None:
+            raise InputError("A function needs `backgrounds`: only a run tells how long its sequences are.")
+        return check_backgrounds(codes)
+    from seqdl.training.run import Run
+
+    run = Run.open(run)
+    if codes is None:
+        return backgrounds(run, seed=seed)
+    codes = check_backgrounds(codes)
+    if codes.shape[1] != run.window:
+        raise InputError(f"The run reads {run.window} bases. Received: sequences of {codes.shape[1]}.")
+    return codes
+
+
+def check_backgrounds(codes: np.ndarray) -> np.ndarray:
+    """Return sequences as uint8 (n, L), checked.
+
+    Raises
+    ------
+    InputError
+        If they are no codes, or one is all N.
+    """
+    codes = np.atleast_2d(np.asarray(codes))
+    if (
+        codes.ndim != 2
+        or not codes.size
+        or codes.dtype.kind not in "ui"
+        or codes.max() > N
+        or codes.min() < 0
+    ):
+        raise InputError(
+            "Sequences are whole numbers from 0 to 4 (A 0, C 1, G 2, T 3, N 4) of the shape (n, L). "
+            f"Received: {codes.dtype} {codes.shape}."
+        )
+    unknown = (codes == N).all(axis=1)
+    if unknown.any():
+        raise InputError(f"Sequence {int(np.argmax(unknown)) + 1} of {len(codes)} is all N. Take it out.")
+    return codes.astype(np.uint8)
 
 
 def random_sequences(n: int, length: int, gc: float, rng: np.random.Generator) -> np.ndarray:

@@ -11,15 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from seqdl.errors import InputError, require_at_least, require_one_of
+from seqdl.errors import require_at_least, require_one_of
+from seqdl.interpret.experiments.backgrounds import default_backgrounds
 from seqdl.interpret.experiments.inserts import as_inserts, check_place, draw_words, put_words
-from seqdl.interpret.experiments.outputs import (
-    check_backgrounds,
-    check_confidence,
-    is_function,
-    mean_interval,
-    outputs_of,
-)
+from seqdl.interpret.experiments.outputs import check_confidence, mean_interval, outputs_of
 from seqdl.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -158,28 +153,3 @@ def marginalize(
     if out is not None:
         write_table(out, table, settings)
     return result
-
-
-def default_backgrounds(run, codes: np.ndarray | None, seed: int) -> np.ndarray:
-    """Return the backgrounds, checked; 100 random sequences of a run's width for None.
-
-    Raises
-    ------
-    InputError
-        If a function of the user's comes without backgrounds, or one is all N or of another width.
-    """
-    from seqdl.interpret.experiments.backgrounds import backgrounds
-
-    if is_function(run):
-        if codes is None:
-            raise InputError("A function needs `backgrounds`: only a run tells how long its sequences are.")
-        return check_backgrounds(codes)
-    from seqdl.training.run import Run
-
-    run = Run.open(run)
-    if codes is None:
-        return backgrounds(run, seed=seed)
-    codes = check_backgrounds(codes)
-    if codes.shape[1] != run.window:
-        raise InputError(f"The run reads {run.window} bases. Received: sequences of {codes.shape[1]}.")
-    return codes

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqdl.encoding import N
 from seqdl.errors import InputError, require_at_least
 from seqdl.interpret.mutagenesis.edits import FullPass
 from seqdl.progress import Progress
@@ -114,32 +113,6 @@ def outputs_of(
         tuple(run.target_names[i] for i in indices),
         settings,
     )
-
-
-def check_backgrounds(codes: np.ndarray) -> np.ndarray:
-    """Return sequences as uint8 (n, L), checked.
-
-    Raises
-    ------
-    InputError
-        If they are no codes, or one is all N.
-    """
-    codes = np.atleast_2d(np.asarray(codes))
-    if (
-        codes.ndim != 2
-        or not codes.size
-        or codes.dtype.kind not in "ui"
-        or codes.max() > N
-        or codes.min() < 0
-    ):
-        raise InputError(
-            "Sequences are whole numbers from 0 to 4 (A 0, C 1, G 2, T 3, N 4) of the shape (n, L). "
-            f"Received: {codes.dtype} {codes.shape}."
-        )
-    unknown = (codes == N).all(axis=1)
-    if unknown.any():
-        raise InputError(f"Sequence {int(np.argmax(unknown)) + 1} of {len(codes)} is all N. Take it out.")
-    return codes.astype(np.uint8)
 
 
 def check_confidence(confidence: float) -> None:

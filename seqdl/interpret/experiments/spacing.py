@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from seqdl.errors import InputError, require_at_least, require_one_of
+from seqdl.errors import InputError, require_at_least
+from seqdl.interpret.experiments.backgrounds import default_backgrounds
 from seqdl.interpret.experiments.inserts import as_insert, check_place, draw_words, put_words
-from seqdl.interpret.experiments.marginalize import default_backgrounds
 from seqdl.interpret.experiments.outputs import check_confidence, mean_interval, outputs_of
 from seqdl.progress import progress_bar
 
