@@ -83,14 +83,11 @@ def write_attribution(path: str | Path, attribution, run=None, genome=None) -> l
     path = Path(path)
     suffix = check_suffix(path)
     if suffix == ".bw":
-        from seqdl.genome import Genome
         from seqdl.interpret.contribution_tracks import write_contribution_bigwig
 
         if genome is None:
             raise InputError("A .bw track lies on a genome: give `genome` (--genome g.fa), or write .h5.")
-        write_contribution_bigwig(
-            path, attribution, Genome(genome) if isinstance(genome, (str, Path)) else genome
-        )
+        write_contribution_bigwig(path, attribution, genome)
         return [path]
     if suffix == ".npz":
         other = path.with_suffix(".onehot.npz")

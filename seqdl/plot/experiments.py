@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqdl.encoding import decode, one_hot
-from seqdl.plot.logos import draw_logo
-from seqdl.plot.mutagenesis import diverging
+from seqdl.encoding import decode
+from seqdl.plot.mutagenesis import diverging, draw_worth, label_of
 from seqdl.plot.style import BLUE, GREEN, GREY, INK, PURPLE, VERMILION, new_figure, style
 
 # Each orientation differs by line style and marker as well as by colour.
@@ -183,7 +182,10 @@ def plot_dependencies(result, *, target: int = 0, top: int = 4):
     -------
     matplotlib.figure.Figure
     """
+    from seqdl.interpret.mutagenesis.mutate import base_scores
+
     n, width = result.values.shape[:2]
+    worth = base_scores(result)[..., target]
     rows = min(n, max(top, 1))
     order = np.argsort(-result.reference[:, target], kind="stable")[:rows]
     shown = result.values[order, ..., target]
@@ -196,11 +198,8 @@ def plot_dependencies(result, *, target: int = 0, top: int = 4):
         )
         for row, region in enumerate(order):
             codes = result.codes[region, result.start : result.end]
-            worth = -np.nan_to_num(result.substitutions[region, ..., target]).sum(axis=1) / 3
-            heights = one_hot(codes) * worth[:, None]
-            draw_logo(axes[0, row], heights, smallest=1e-3 * max(float(np.abs(heights).max()), 1e-9))
+            draw_worth(axes[0, row], worth[region], codes)
             axes[0, row].tick_params(bottom=False, labelbottom=False)
-            axes[0, row].set_ylabel("− mean\neffect", fontsize=8)
             ax = axes[1, row]
             image = ax.imshow(shown[row], cmap=diverging(), vmin=-limit, vmax=limit, aspect="auto")
             ax.set_xlim(-0.5, width - 0.5)
@@ -222,5 +221,4 @@ def _place(result, row: int) -> str:
     if not result.regions:
         return f"{result.start:,}–{result.end:,}"
     region = result.regions[row]
-    label = f"{region.name}  " if region.name not in ("", ".", region.chrom) else ""
-    return f"{label}{region.chrom}:{region.start + result.start:,}–{region.start + result.end:,}"
+    return f"{label_of(region)}{region.chrom}:{region.start + result.start:,}–{region.start + result.end:,}"

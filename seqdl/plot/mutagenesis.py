@@ -41,10 +41,13 @@ def plot_mutagenesis(result, *, target: int = 0, top: int = 4, width: int = 80):
     -------
     matplotlib.figure.Figure
     """
+    from seqdl.interpret.mutagenesis.mutate import base_scores
+
     order = np.argsort(-result.reference[:, target], kind="stable")[: max(top, 1)]
     labels, _ = _table(result, order[0], target)
     width = min(width, result.end - result.start)
     logo = result.substitutions is not None
+    worth = base_scores(result)[..., target] if logo else None
     height = 0.55 + 0.17 * len(labels)
     ratios = [1.0, height] if logo else [height]
     limit = max(float(np.nanmax(np.abs(_table(result, row, target)[1]))) for row in order) or 1.0
@@ -61,7 +64,8 @@ def plot_mutagenesis(result, *, target: int = 0, top: int = 4, width: int = 80):
             shown = slice(first, first + width)
             codes = result.codes[row, result.start : result.end][shown]
             if logo:
-                _draw_worth(pair[0], result.substitutions[row, shown, :, target], codes)
+                draw_worth(pair[0], worth[row, shown], codes)
+                pair[0].set_xticks([])
             image = _draw_table(pair[-1], table[:, shown], labels, codes if logo else None, limit)
             _name(pair, result, row, target, result.start + first, width)
         bar = figure.colorbar(image, ax=axes[:, -1].tolist(), shrink=0.9, pad=0.01, aspect=12)
@@ -100,13 +104,25 @@ def _table(result, row: int, target: int) -> tuple[list[str], np.ndarray]:
     return labels, np.stack(lines)
 
 
-def _draw_worth(ax, substitutions: np.ndarray, codes: np.ndarray) -> None:
-    worth = -np.nan_to_num(substitutions).sum(axis=1) / 3
+def draw_worth(ax, worth: np.ndarray, codes: np.ndarray) -> None:
+    """Draw what each base is worth as a logo.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+    worth : float array, (w,)
+        From `seqdl.interpret.mutagenesis.mutate.base_scores`.
+    codes : uint8 array, (w,)
+    """
     heights = one_hot(codes) * worth[:, None]
     draw_logo(ax, heights, smallest=1e-3 * max(float(np.abs(heights).max()), 1e-9))
     ax.set_xlim(-0.5, len(codes) - 0.5)
-    ax.set_xticks([])
     ax.set_ylabel("− mean\neffect", fontsize=8)
+
+
+def label_of(region) -> str:
+    """Return a region's name and two blanks, to stand before its place; "" where the name says nothing."""
+    return f"{region.name}  " if region.name not in ("", ".", region.chrom) else ""
 
 
 def _draw_table(ax, table: np.ndarray, labels: list[str], codes: np.ndarray | None, limit: float):
@@ -130,7 +146,7 @@ def _name(axes, result, row: int, target: int, first: int, width: int) -> None:
     if result.regions:
         region = result.regions[row]
         start, where = region.start + first, region.chrom
-        label = f"{region.name}  " if region.name not in ("", ".", region.chrom) else ""
+        label = label_of(region)
     axes[0].set_title(
         f"{label}{where}:{start:,}–{start + width:,}   output {result.reference[row, target]:.2f}",
         fontsize=9, color=INK,

@@ -71,7 +71,8 @@ def explainer(method: str, target: int, **choices) -> Explainer:
     def explain(model, codes: np.ndarray) -> np.ndarray:
         from seqdl.interpret.methods import attribute_codes
 
-        return base_scores(attribute_codes(model, codes, target, method=method, **choices)[0], codes, method)
+        found = attribute_codes(model, codes, target, method=method, **choices)
+        return base_scores(found.values, codes, method)
 
     return explain
 

@@ -277,6 +277,11 @@ def base_scores(result: Mutagenesis) -> np.ndarray:
     -------
     float32 array, (n, w, ...)
         Positive where losing the base costs the prediction; 0 at N.
+
+    Raises
+    ------
+    InputError
+        If there are no substitutions.
     """
     return -np.nan_to_num(_substitutions(result)).sum(axis=2) / np.float32(3)
 
