@@ -5,8 +5,8 @@ import pytest
 
 from seqdl.cli.main import main
 from seqdl.genome import Genome
-from seqdl.interpret.mutagenesis.regions import mutagenesis
 from seqdl.interpret.mutagenesis.files import read_mutagenesis
+from seqdl.interpret.mutagenesis.regions import mutagenesis
 from tests.toy_report import make_genome, make_run
 
 

@@ -1,4 +1,4 @@
-"""`attribute` on a run: the windows are those of `predict`, the files read back, bad input gets a sentence."""
+"""`attribute` on a run: windows are those of `predict`, files read back, bad input gets a sentence."""
 
 import h5py
 import numpy as np

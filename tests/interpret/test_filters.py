@@ -34,7 +34,8 @@ def network(length=64, silent=True, **options):
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"padding": "same"}, {"padding": "causal"}, {"strides": 2}, {"padding": "same", "strides": 2}, {"dilation_rate": 3},
+    [{}, {"padding": "same"}, {"padding": "causal"}, {"strides": 2},
+     {"padding": "same", "strides": 2}, {"dilation_rate": 3},
      {"padding": "same", "dilation_rate": 3}],
     ids=str,
 )  # fmt: skip

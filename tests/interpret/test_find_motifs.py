@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from seqdl.errors import InputError
+from seqdl.interpret.experiments.tables import read_table
 from seqdl.interpret.motifs import discovery
 from seqdl.interpret.motifs.in_run import discover_in_run, target_folder
-from seqdl.interpret.experiments.tables import read_table
 from seqdl.interpret.motifs.patterns import read_patterns
 from seqdl.training.run import Run
 from tests.toy_motifs import write_toy_patterns

@@ -61,7 +61,9 @@ def test_every_method_finds_the_motif_that_makes_coverage(run, codes, method, he
     # The network's filter fires only all but at the whole motif: of a few random places on the way none would
     # see it.
     n = 60 if method == "expected_gradients" else 4
-    found = attribute(run, codes=codes, target="alpha", method=method, head=head, n_references=n, samples=4, steps=8)
+    found = attribute(
+        run, codes=codes, target="alpha", method=method, head=head, n_references=n, samples=4, steps=8
+    )
     assert found.head == head and found.target == "alpha"
     strength = np.abs(found.values if method != "saliency" else found.hypothetical).sum(axis=2)
     places = [range(240, 249), range(240, 249), range(200, 209)]
@@ -81,7 +83,9 @@ def test_both_strands_of_a_coverage_network_give_one_explanation(run, codes, met
 
 
 def test_head_and_hypothetical_are_in_the_file(run, codes, tmp_path):
-    found = attribute(run, codes=codes, target="alpha", method="deeplift", head="profile", out=tmp_path / "a.h5")
+    found = attribute(
+        run, codes=codes, target="alpha", method="deeplift", head="profile", out=tmp_path / "a.h5"
+    )
     again = read_attribution(tmp_path / "a.h5")
     assert (again.head, again.reference, again.method) == ("profile", "uniform", "deeplift")
     for key in ("values", "hypothetical", "reference_logits", "delta"):
@@ -111,3 +115,24 @@ def test_what_does_not_fit_is_refused(run, codes):
     joined = keras.Model(two, layers.Dense(1, name="logits")(layers.Flatten()(layers.Add()(two))))
     with pytest.raises(InputError, match="one input, the sequence"):
         scalar_model(joined)
+
+
+def test_what_cannot_be_explained_is_refused_in_words():
+    inputs = keras.Input((20, 4))
+    flat = keras.layers.Flatten()(inputs)
+    two = [keras.layers.Dense(1)(flat), keras.layers.Dense(2)(flat)]
+
+    class Own(keras.Model):
+        def call(self, x):
+            return x
+
+    with pytest.raises(InputError, match=r"outputs are \(None, 1\), \(None, 2\): choose one"):
+        scalar_model(keras.Model(inputs, two))
+    with pytest.raises(InputError, match="subclassed, or not built"):
+        scalar_model(Own())
+    broken = keras.Model(inputs, two[1])
+    broken.layers[-1].bias.assign([0.0, np.nan])
+    with pytest.raises(InputError, match="bias' of the network hold NaN"):
+        scalar_model(broken)
+    sure = keras.Model(inputs, keras.layers.Softmax()(two[1]))
+    assert scalar_model(sure).layers[-1].name == two[1]._keras_history.operation.name

@@ -56,7 +56,9 @@ def test_contributions_add_up_to_the_difference_from_any_reference(codes, model,
     there = np.asarray(model.predict_on_batch(flat))[:, 1].reshape(len(codes), -1).mean(axis=1)
     here = np.asarray(model.predict_on_batch(one_hot(codes)))[:, 1]
     np.testing.assert_allclose(found.reference_logits, there, atol=1e-5)
-    np.testing.assert_allclose(found.values.sum((1, 2)), here - there, atol=2e-3 if "grad" in method else 1e-5)
+    np.testing.assert_allclose(
+        found.values.sum((1, 2)), here - there, atol=2e-3 if "grad" in method else 1e-5
+    )
     np.testing.assert_allclose(found.delta, found.values.sum((1, 2)) - (here - there), atol=1e-5)
 
 
@@ -69,7 +71,9 @@ def test_every_method_gives_a_linear_networks_weights(codes, method):
     centred = (weights - weights.mean(axis=1, keepdims=True)) * known
     if REFERENCES[method] != "shuffle":
         kind = REFERENCES[method] or "uniform"
-        np.testing.assert_allclose(found.hypothetical, weights * known if kind == "zeros" else centred, atol=1e-5)
+        np.testing.assert_allclose(
+            found.hypothetical, weights * known if kind == "zeros" else centred, atol=1e-5
+        )
     else:
         # A shuffle takes off a constant a place: differences between bases are the weights'.
         rises = found.hypothetical - found.hypothetical.mean(axis=2, keepdims=True)

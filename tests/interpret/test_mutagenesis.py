@@ -8,11 +8,11 @@ import pytest
 from seqdl.encoding import N, decode, encode, reverse_complement
 from seqdl.errors import InputError
 from seqdl.genome import Genome
-from seqdl.interpret.mutagenesis.edits import FullPass
 from seqdl.interpret.heads import output_function
-from seqdl.interpret.mutagenesis.regions import mutagenesis
+from seqdl.interpret.mutagenesis.edits import FullPass
 from seqdl.interpret.mutagenesis.files import read_mutagenesis, write_importance
 from seqdl.interpret.mutagenesis.mutate import base_scores, importance, mutate_codes
+from seqdl.interpret.mutagenesis.regions import mutagenesis
 from seqdl.training.run import Run
 from tests.interpret.engine_law import assert_engine_keeps_the_law
 from tests.toy_coverage_run import toy_coverage_run

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from seqdl.encoding import N, decode, encode, one_hot
 from seqdl.errors import InputError
 from seqdl.genome import Genome
-from seqdl.interpret.mutagenesis.edits import Edits, apply_edits
 from seqdl.interpret.heads import output_function
+from seqdl.interpret.mutagenesis.edits import Edits, apply_edits
 from seqdl.interpret.mutagenesis.mutate import base_scores, importance, mutate_codes
 from seqdl.variants.alleles import allele_windows, encode_alleles
 
