@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from seqdl.encoding import N
-from seqdl.errors import InputError
+from seqdl.errors import InputError, require_at_least
 from seqdl.interpret.faithfulness.agreement import Agreement, Stability, agreement, member_scores, stability
 from seqdl.interpret.faithfulness.bases import UNSIGNED, overlap_groups
 from seqdl.interpret.faithfulness.curves import PerturbationCurves, perturbation_curves
 from seqdl.interpret.faithfulness.randomisation import Randomisation, explainer, randomisation_check
-from seqdl.interpret.faithfulness.recovery import Recovery, recovery, region_positions
+from seqdl.interpret.faithfulness.recovery import Recovery, known_positions, recovery
 from seqdl.progress import progress_bar
 from seqdl.words import count, few, suggest
 
@@ -166,8 +166,8 @@ def check_attributions(
     _require_known("methods", methods, METHODS)
     asked = CHECKS if checks is None else tuple(checks)
     _require_known("checks", asked, CHECKS)
-    if most < 1:
-        raise InputError(f"`most` must be at least 1. Received: {most}.")
+    require_at_least(1, most=most)
+    require_at_least(0, seed=seed)
     if not isinstance(choices.get("reference"), (str, type(None))):
         raise InputError("`reference` is the name of a kind here, since each check takes its own sequences.")
     given = dict(choices)
@@ -180,7 +180,7 @@ def check_attributions(
     index, head = target_index(run, target), choose_head(run.task, head, bins)
     where = {"genome": genome, "bed": bed, "fasta": fasta, "codes": codes}
     codes, regions = read_windows(run, **where, alias=alias, allow_genome_mismatch=allow_genome_mismatch)
-    positions = None if known is None else _positions(known, codes, regions, genome, alias)
+    positions = None if known is None else known_positions(known, codes, regions, genome, alias)
     members = len(ensemble_members(run.model))
     notes: list[str] = []
     asked = _possible(asked, checks is not None, positions, methods, members, notes)
@@ -286,29 +286,6 @@ def _choose(codes: np.ndarray, most: int, seed: int, notes: list[str]) -> np.nda
     if rows.size > most:
         notes.append(f"Measured on {most:,} of {rows.size:,} sequences, drawn at random.")
     return np.random.default_rng(seed).permutation(rows)[:most]
-
-
-def _positions(known, codes: np.ndarray, regions, genome, alias) -> np.ndarray:
-    if isinstance(known, (str, Path)):
-        from seqdl.genome import Genome
-        from seqdl.prediction.sources import place_regions
-
-        if genome is None:
-            raise InputError(
-                "A BED file of known positions needs the genome it lies on, and regions of it (`bed`). "
-                "For sequences give `known` as an array."
-            )
-        genome = Genome(genome) if isinstance(genome, (str, Path)) else genome
-        placed = place_regions(known, genome, alias, clip=True)
-        chrom = np.array(genome.names, object)[placed.contig_ids]
-        return region_positions(regions, chrom, placed.table.start, placed.table.end)
-    known = np.asarray(known)
-    if known.shape != codes.shape or known.dtype != bool:
-        raise InputError(
-            f"`known` must be a BED file or a bool array of shape {codes.shape}. "
-            f"Received: {known.dtype} {known.shape}."
-        )
-    return known
 
 
 def _fitting(method: str, choices: dict) -> dict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -139,6 +140,52 @@ def _baselines(known: np.ndarray, codes: np.ndarray | None, seed: int) -> dict[s
     distance = np.abs(np.arange(length) - (length - 1) / 2)
     found["middle"] = np.tile((distance.max() - distance).astype(np.float32), (n, 1))
     return found
+
+
+def known_positions(known, codes: np.ndarray, regions: Sequence, genome=None, alias=None) -> np.ndarray:
+    """Mark the known bases of windows: those in the intervals of a BED file, or those of an array, checked.
+
+    Parameters
+    ----------
+    known : str, Path or bool array, (n, L)
+        A BED file on the genome, or the marks themselves.
+    codes : uint8 array, (n, L)
+    regions : sequence of Interval, length n
+        Where the windows lie.
+    genome : str, Path or Genome, optional
+        Needed with a BED file.
+    alias : str or Path, optional
+        Table of contig names, BED file to genome.
+
+    Returns
+    -------
+    bool array, (n, L)
+
+    Raises
+    ------
+    InputError
+        If a BED file comes without its genome or does not fit it, or the array has another shape or type.
+    """
+    if isinstance(known, (str, Path)):
+        from seqdl.genome import Genome
+        from seqdl.prediction.sources import place_regions
+
+        if genome is None:
+            raise InputError(
+                "A BED file of known positions needs the genome it lies on, and regions of it (`bed`). "
+                "For sequences give `known` as an array."
+            )
+        genome = Genome(genome) if isinstance(genome, (str, Path)) else genome
+        placed = place_regions(known, genome, alias, clip=True)
+        chrom = np.array(genome.names, object)[placed.contig_ids]
+        return region_positions(regions, chrom, placed.table.start, placed.table.end)
+    known = np.asarray(known)
+    if known.shape != codes.shape or known.dtype != bool:
+        raise InputError(
+            f"`known` must be a BED file or a bool array of shape {codes.shape}. "
+            f"Received: {known.dtype} {known.shape}."
+        )
+    return known
 
 
 def region_positions(
