@@ -107,12 +107,8 @@ def scalar_model(run_or_model, head: str | None = None, bins: tuple[int, int] | 
 
     run = run_or_model if hasattr(run_or_model, "card") else None
     model = run.model if run is not None else run_or_model
-    n_inputs = len(getattr(model, "inputs", None) or ())
-    if n_inputs != 1:
-        raise InputError(
-            f"Only a network with one input, the sequence, can be explained. This one has {n_inputs}: fix "
-            "the others first, in a keras.Model of one input."
-        )
+    require_one_input(model)
+    require_finite_weights(model)
     names = [layer.name for layer in model.layers]
     task = run.task if run is not None else "coverage" if "coverage" in names else "binary"
     head = choose_head(task, head, bins)
@@ -132,6 +128,60 @@ def scalar_model(run_or_model, head: str | None = None, bins: tuple[int, int] | 
         shape = LogCoverage(name="log_coverage")(coverage)
         output = ProfileScore(first, last, name="profile_score")(shape)
     return keras.Model(model.inputs[0], output, name=f"{head}_model")
+
+
+def require_one_input(model) -> None:
+    """Refuse a model whose layers cannot be followed, or that takes more than the sequence.
+
+    Raises
+    ------
+    InputError
+    """
+    number = len(getattr(model, "inputs", None) or ())
+    if not number:
+        raise InputError(
+            f"The model {model.name!r} is subclassed, or not built, so its layers cannot be followed. Build "
+            "it from a keras.Input, as a functional or sequential model."
+        )
+    if number > 1:
+        raise InputError(
+            f"Only a network with one input, the sequence, can be explained. This one has {number}: fix the "
+            "others first, in a keras.Model of one input."
+        )
+
+
+def require_one_output(model, target: int | None = None) -> None:
+    """Refuse a model that does not give one number a target, (b, n_targets), or lacks the target.
+
+    Raises
+    ------
+    InputError
+    """
+    shapes = [tuple(output.shape) for output in getattr(model, "outputs", None) or ()]
+    if shapes and (len(shapes) > 1 or len(shapes[0]) != 2 or isinstance(model.output, dict)):
+        raise InputError(
+            "Only one output of one number a target, (batch, targets), can be explained. This network's "
+            f"outputs are {', '.join(map(str, shapes))}: choose one, in a keras.Model(model.input, output)."
+        )
+    if shapes and target is not None and not 0 <= target < shapes[0][1]:
+        raise InputError(f"The model has {shapes[0][1]} targets, counted from 0. Received: {target}.")
+
+
+def require_finite_weights(model) -> None:
+    """Refuse NaN and infinity among the weights: pooling and activations may hide them from the output.
+
+    Raises
+    ------
+    InputError
+    """
+    import keras
+
+    for weight in model.weights:
+        if not bool(keras.ops.all(keras.ops.isfinite(keras.ops.cast(weight, "float32")))):
+            raise InputError(
+                f"The weights {weight.path!r} of the network hold NaN or infinity: did its training diverge, "
+                "or is the file damaged? Train it again."
+            )
 
 
 def _checked_bins(bins, total: int) -> tuple[int | None, int | None]:
@@ -167,21 +217,21 @@ def logit_model(model, layer: str | None = None):
     model = in_precision(model, "float32")  # a network trained in bfloat16 is explained in full precision
     names = [item.name for item in model.layers]
     last = model.layers[-1]
-    activation = getattr(getattr(last, "activation", None), "__name__", "linear")
+    softmax = type(last).__name__ == "Softmax"
+    activation = "softmax" if softmax else getattr(getattr(last, "activation", None), "__name__", "linear")
     if layer is not None and layer not in names:
         raise InputError(f"The model has no layer {layer!r} to take logits from.{suggest(layer, names)}")
     if layer is not None or "logits" in names:
-        output = model.get_layer(layer or "logits").output
-    elif activation == "linear":
+        return keras.Model(model.inputs[0], model.get_layer(layer or "logits").output, name="logit_model")
+    require_one_output(model)
+    if softmax or (type(last).__name__ == "Activation" and activation != "linear"):
+        return keras.Model(model.inputs[0], last.input, name="logit_model")
+    if activation == "linear":
         return model
-    elif type(last).__name__ == "Activation":
-        output = last.input
-    else:
-        raise InputError(
-            f"The model ends in the layer {last.name!r} with a built-in {activation}, so its logits cannot "
-            "be reached. Give it a linear layer named 'logits' followed by an activation layer."
-        )
-    return keras.Model(model.inputs[0], output, name="logit_model")
+    raise InputError(
+        f"The model ends in the layer {last.name!r} with a built-in {activation}, so its logits cannot "
+        "be reached. Give it a linear layer named 'logits' followed by an activation layer."
+    )
 
 
 def averages_strands(run, strand_average: bool | None) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from seqdl.encoding import N, one_hot, reverse_complement, reverse_complement_one_hot
 from seqdl.errors import InputError, require_at_least, require_one_of
 from seqdl.interpret.gradients import along_the_way, even_places, random_places, smoothed
+from seqdl.interpret.heads import require_one_input, require_one_output
 from seqdl.interpret.references import (
     KINDS,
     batches,
@@ -151,6 +152,8 @@ def attribute_codes(
     batch_size = default_batch_size(codes.shape[1]) if batch_size is None else batch_size
     require_at_least(1, batch_size=batch_size, steps=steps, samples=samples)
     require_at_least(0, seed=seed)
+    require_one_input(model)
+    require_one_output(model, target)
     if not noise > 0:
         raise InputError(f"`noise` must be positive. Received: {noise!r}.")
     engine = engine or compile_engine(model, method)

@@ -58,6 +58,8 @@ class Run:
         """
         if isinstance(path, Run):
             return path
+        if not isinstance(path, (str, Path)):
+            raise InputError(f"A run is the path of its folder, or a Run. Received: {type(path).__name__}.")
         path = Path(path).expanduser()
         if not path.exists():
             siblings = [p.name for p in path.parent.iterdir() if p.is_dir()] if path.parent.is_dir() else []

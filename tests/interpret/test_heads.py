@@ -130,9 +130,9 @@ def test_what_cannot_be_explained_is_refused_in_words():
         scalar_model(keras.Model(inputs, two))
     with pytest.raises(InputError, match="subclassed, or not built"):
         scalar_model(Own())
+    sure = keras.Model(inputs, keras.layers.Softmax()(two[1]))
+    assert scalar_model(sure).layers[-1].name == two[1]._keras_history.operation.name
     broken = keras.Model(inputs, two[1])
     broken.layers[-1].bias.assign([0.0, np.nan])
     with pytest.raises(InputError, match="bias' of the network hold NaN"):
         scalar_model(broken)
-    sure = keras.Model(inputs, keras.layers.Softmax()(two[1]))
-    assert scalar_model(sure).layers[-1].name == two[1]._keras_history.operation.name

@@ -13,6 +13,7 @@ from seqdl.errors import InputError, SeqdlError, require_at_least, require_one_o
 from seqdl.interpret.backend_gradient import compile_gradient
 from seqdl.interpret.deeplift.pairs import Pair
 from seqdl.interpret.deeplift.walk import layers_without_rule, walk
+from seqdl.interpret.heads import require_one_output
 from seqdl.interpret.references import (
     References,
     batches,
@@ -108,11 +109,7 @@ class Explainer:
                 "Register one (seqdl.interpret.deeplift.register_rule), or use integrated_gradients, which "
                 "needs none."
             )
-        if len(model.output_shape) != 2:
-            raise InputError(
-                f"DeepLIFT explains one number a target, shape (batch, targets). The model gives "
-                f"{model.output_shape}: see seqdl.interpret.heads.scalar_model."
-            )
+        require_one_output(model)
         self.model = model
         self.masks = masks_padding(model)
         self._compiled: dict[int, object] = {}
@@ -218,6 +215,7 @@ def deeplift_codes(
         raise InputError(f"`codes` must have the shape (n, length). Received: {codes.shape}.")
     if batch_size < 1:
         raise InputError(f"`batch_size` must be at least 1. Received: {batch_size}.")
+    require_one_output(model, target)
     explainer = explainer or Explainer(model)
     source = references if callable(references) else fixed_references(references)
     n, length = codes.shape
