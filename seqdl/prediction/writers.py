@@ -222,16 +222,40 @@ def read_predictions(path: str | Path) -> Table:
     return {".h5": _read_hdf5, ".parquet": _read_parquet}.get(check_suffix(path), _read_text)(path)
 
 
-def _read_text(path: Path) -> Table:
-    import pandas as pd
+def read_about(path: str | Path, what: str) -> tuple[dict[str, str], int]:
+    """Read the lines ``##key=value`` that stand above a table.
 
+    Parameters
+    ----------
+    path : path
+    what : str
+        What it should be, for messages.
+
+    Returns
+    -------
+    about : dict of str to str
+    skip : int
+        How many lines they are; the table's header follows.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, empty, cut off, or not text.
+    """
     about, skip = {}, 0
-    for _, line in read_lines(path, "prediction file"):
+    for _, line in read_lines(path, what):
         if not line.startswith("##"):
             break
         key, _, value = line[2:].partition("=")
         about[key] = value
         skip += 1
+    return about, skip
+
+
+def _read_text(path: Path) -> Table:
+    import pandas as pd
+
+    about, skip = read_about(path, "prediction file")
     if about.get("format") != FORMAT:
         raise InputError(f"{path} is not a prediction file of seqdl (no line ##format={FORMAT}).")
     kinds = {"#chrom": str, "#name": str, "name": str}

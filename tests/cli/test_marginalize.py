@@ -1,6 +1,7 @@
 """`seqdl marginalize` through the command line: put in, taken out, two at every distance, bad input."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from seqdl.cli.main import main
@@ -8,7 +9,7 @@ from seqdl.cli.marginalize import read_distances
 from seqdl.encoding import encode, one_hot
 from seqdl.interpret.experiments.backgrounds import backgrounds
 from seqdl.interpret.experiments.marginalize import marginalize
-from seqdl.interpret.experiments.tables import read_table
+from seqdl.interpret.experiments.tables import read_table, write_table
 from seqdl.io.motifs import Motif, write_motifs
 from tests.toy_report import MOTIFS, make_genome, make_run
 
@@ -119,3 +120,12 @@ def test_the_table_does_not_replace_an_input(folder, capsys):
     more = ["--motif", "ACGT", "--genome", folder / "genome.fa", "--bed", bed, "--out", bed]
     assert verb(folder, *more) == 2
     assert "one of the inputs" in capsys.readouterr().err
+
+
+def test_names_come_back_as_they_were_written(tmp_path):
+    columns = {"motif": ["NA", "12"], "target": ["null", "7"], "backgrounds": [3, 4], "effect": [1.5, np.nan]}
+    write_table(tmp_path / "t.tsv", pd.DataFrame(columns), {"seed": 1})
+    table, settings = read_table(tmp_path / "t.tsv")
+    assert table.motif.tolist() == ["NA", "12"] and table.target.tolist() == ["null", "7"]
+    assert settings == {"seed": 1}
+    np.testing.assert_array_equal(table.effect, [1.5, np.nan])

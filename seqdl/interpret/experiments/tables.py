@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqdl.errors import InputError
-from seqdl.files import full_suffix, read_lines, require_writable
+from seqdl.files import full_suffix, require_writable
 from seqdl.version import __version__
 
 if TYPE_CHECKING:
@@ -79,17 +79,17 @@ def read_table(path: str | Path) -> tuple[pd.DataFrame, dict]:
     """
     import pandas as pd
 
-    about, skip = {}, 0
-    for _, line in read_lines(path, "table of an experiment"):
-        if not line.startswith("##"):
-            break
-        key, _, value = line[2:].partition("=")
-        about[key] = value
-        skip += 1
+    from seqdl.prediction.writers import read_about
+
+    about, skip = read_about(path, "table of an experiment")
     if about.get("format") != FORMAT:
         raise InputError(f"{path} is no table of an experiment (no line ##format={FORMAT}).")
     try:
-        table = pd.read_csv(path, sep="\t", skiprows=skip, dtype={"orientation": str})
+        # Names are text, and only what the writer puts for NaN is one: a motif may be called NA or 12.
+        kinds = dict.fromkeys(("#motif", "#orientation", "#chrom", "target", "name"), str)
+        table = pd.read_csv(
+            path, sep="\t", skiprows=skip, keep_default_na=False, na_values=["nan"], dtype=kinds
+        )
         settings = json.loads(about["settings"])
     except (ValueError, KeyError, EOFError) as error:
         raise InputError(f"The table {path} is damaged or cut off: {error}.") from error
