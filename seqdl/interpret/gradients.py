@@ -97,12 +97,35 @@ def along_the_way(
 
 
 def even_places(steps: int, shape: tuple[int, int]) -> np.ndarray:
-    """Return the midpoints of `steps` equal parts of the way, float32 (*shape, steps)."""
+    """Return the midpoints of `steps` equal parts of the way, float32 (*shape, steps).
+
+    Parameters
+    ----------
+    steps : int
+    shape : (int, int)
+        Sequences and references of each.
+
+    Returns
+    -------
+    float32 array, (*shape, steps)
+    """
     return np.broadcast_to((np.arange(steps, dtype=np.float32) + 0.5) / steps, (*shape, steps))
 
 
 def random_places(seed: int, rows: np.ndarray, n: int) -> np.ndarray:
-    """Draw a place for each of `n` references, float32 (b, n, 1): one in each n-th of the way."""
+    """Draw a place for each of `n` references, float32 (b, n, 1): one in each n-th of the way.
+
+    Parameters
+    ----------
+    seed : int
+    rows : int array, (b,)
+        Each row has its own draws, whatever the batch.
+    n : int
+
+    Returns
+    -------
+    float32 array, (b, n, 1)
+    """
     found = []
     for row in rows:
         rng = np.random.default_rng([seed, int(row)])

@@ -158,7 +158,7 @@ def require_one_output(model, target: int | None = None) -> None:
     InputError
     """
     shapes = [tuple(output.shape) for output in getattr(model, "outputs", None) or ()]
-    if shapes and (len(shapes) > 1 or len(shapes[0]) != 2 or isinstance(model.output, dict)):
+    if shapes and (len(shapes) > 1 or len(shapes[0]) != 2):
         raise InputError(
             "Only one output of one number a target, (batch, targets), can be explained. This network's "
             f"outputs are {', '.join(map(str, shapes))}: choose one, in a keras.Model(model.input, output)."
@@ -227,7 +227,7 @@ def logit_model(model, layer: str | None = None):
     if softmax or (type(last).__name__ == "Activation" and activation != "linear"):
         return keras.Model(model.inputs[0], last.input, name="logit_model")
     if activation == "linear":
-        return model
+        return keras.Model(model.inputs[0], model.outputs[0], name="logit_model")  # also where it is in a dict
     raise InputError(
         f"The model ends in the layer {last.name!r} with a built-in {activation}, so its logits cannot "
         "be reached. Give it a linear layer named 'logits' followed by an activation layer."
@@ -235,7 +235,17 @@ def logit_model(model, layer: str | None = None):
 
 
 def averages_strands(run, strand_average: bool | None) -> bool:
-    """Tell whether both strands are explained: as asked for, else as the run's card says; never of RNA."""
+    """Tell whether both strands are explained: as asked for, else as the run's card says; never of RNA.
+
+    Parameters
+    ----------
+    run : Run
+    strand_average : bool or None
+
+    Returns
+    -------
+    bool
+    """
     wanted = run.strand_average if strand_average is None else strand_average
     return bool(wanted) and run.card["alphabet"] != RNA
 

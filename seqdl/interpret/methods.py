@@ -192,12 +192,24 @@ def attribute_codes(
 
 
 def default_batch_size(window: int) -> int:
-    """Choose how many windows are explained at once: 32, and one of 131,072 bases (each passes several times)."""
+    """Choose how many windows to explain at once: 32, and fewer of long ones (each passes several times)."""
     return max(1, min(32, (1 << 17) // max(window, 1)))
 
 
 def check_method(method: str, reference=None, simplex: bool = False) -> None:
-    """Refuse a method that does not exist, or choices that do not fit it, with an InputError."""
+    """Refuse a method that does not exist, or choices that do not fit it, with an InputError.
+
+    Parameters
+    ----------
+    method : str
+    reference : str or array, optional
+    simplex : bool
+
+    Raises
+    ------
+    InputError
+        If the method or the kind of reference is unknown, or one does not go with the other.
+    """
     if method not in METHODS:
         raise InputError(f"Unknown method {method!r}.{suggest(method, METHODS)} Known: {', '.join(METHODS)}.")
     if isinstance(reference, str):
@@ -212,7 +224,18 @@ def check_method(method: str, reference=None, simplex: bool = False) -> None:
 
 
 def default_reference(model, method: str) -> str:
-    """Return the kind of reference that a method takes, "" for none."""
+    """Return the kind of reference that a method takes, "" for none.
+
+    Parameters
+    ----------
+    model : keras.Model
+    method : str
+
+    Returns
+    -------
+    str
+        One of `seqdl.interpret.references.KINDS`, or "".
+    """
     kind = REFERENCES[method] or ""
     if kind == "zeros" and masks_padding(model):
         return "uniform"  # a window of zeros would be no sequence at all
@@ -220,7 +243,17 @@ def default_reference(model, method: str) -> str:
 
 
 def compile_engine(model, method: str):
-    """Return what a method runs on a model, compiled at its first call, to pass to `attribute_codes`."""
+    """Return what a method runs on a model, compiled at its first call, to pass to `attribute_codes`.
+
+    Parameters
+    ----------
+    model : keras.Model, (b, L, 4) -> (b, n_targets)
+    method : str
+
+    Returns
+    -------
+    callable
+    """
     if method in ("deeplift", "deepshap"):
         from seqdl.interpret.deeplift import Explainer
 

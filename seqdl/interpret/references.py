@@ -87,6 +87,15 @@ def shuffle_known(codes: np.ndarray, seed: int | np.random.Generator = 0) -> np.
 def fixed_references(references: np.ndarray) -> References:
     """Take references that are there already, (n, r, L) codes or (n, r, L, 4) one-hot, in blocks.
 
+    Parameters
+    ----------
+    references : int array, (n, r, L), or float array, (n, r, L, 4)
+
+    Returns
+    -------
+    callable
+        As of `make_references`.
+
     Raises
     ------
     InputError
@@ -112,6 +121,14 @@ def fixed_references(references: np.ndarray) -> References:
 
 def equal_parts(n: int, most: int) -> list[slice]:
     """Cut `n` rows into parts of one size, at most `most`: a shape is compiled once.
+
+    Parameters
+    ----------
+    n, most : int
+
+    Returns
+    -------
+    list of slice
 
     Examples
     --------
@@ -178,7 +195,16 @@ def mean_over_references(slopes: np.ndarray, references: np.ndarray, codes: np.n
 
 
 def masks_padding(model) -> bool:
-    """Tell whether a keras.Model takes zeros at the end for padding: then references end as sequences do."""
+    """Tell whether a keras.Model takes zeros at the end for padding: then references end as sequences do.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Returns
+    -------
+    bool
+    """
     from seqdl.layers import PaddingMask
     from seqdl.prediction.precision import leaf_layers
 

@@ -46,6 +46,15 @@ SUFFIXES = (".h5", ".hdf5", ".npz", ".bw", ".bigwig")
 def check_suffix(path: str | Path) -> str:
     """Return the output's suffix.
 
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    str
+        In lower case; ".bw" for ".bigwig".
+
     Raises
     ------
     InputError

@@ -121,7 +121,16 @@ def draw_worth(ax, worth: np.ndarray, codes: np.ndarray) -> None:
 
 
 def label_of(region) -> str:
-    """Return a region's name and two blanks, to stand before its place; "" where the name says nothing."""
+    """Return a region's name and two blanks, to stand before its place; "" where the name says nothing.
+
+    Parameters
+    ----------
+    region : Interval
+
+    Returns
+    -------
+    str
+    """
     return f"{region.name}  " if region.name not in ("", ".", region.chrom) else ""
 
 

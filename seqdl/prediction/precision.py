@@ -37,7 +37,16 @@ def in_precision(model: keras.Model, precision: str) -> keras.Model:
 
 
 def leaf_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """List a model's layers in order, those of nested models (such as an ensemble's) in their place."""
+    """List a model's layers in order, those of nested models (such as an ensemble's) in their place.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Returns
+    -------
+    list of keras.layers.Layer
+    """
     found = []
     for layer in model.layers:
         found += leaf_layers(layer) if hasattr(layer, "layers") else [layer]

@@ -6,7 +6,6 @@ import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import expit, log_expit
 
 from seqdl.data.pipeline import reverse_values
 from seqdl.encoding import CHANNELS, RNA, STRUCTURE, N, reverse_complement
@@ -126,6 +125,8 @@ class Predictor:
         InputError
             If the shape or the codes are wrong, the network returns NaN or infinity, or predicts coverage.
         """
+        from scipy.special import log_expit
+
         codes = self._check(codes, "binary")
         forward = self._forward(codes)
         if not self.strand_average:
@@ -139,6 +140,8 @@ class Predictor:
 
     def probabilities(self, codes: np.ndarray) -> np.ndarray:
         """Predict the probability of every target; arguments and shape are those of `logits`."""
+        from scipy.special import expit
+
         codes = self._check(codes, "binary")
         forward = expit(self._forward(codes))
         if not self.strand_average:

@@ -260,9 +260,9 @@ def _check_ends(x: np.ndarray, references: np.ndarray) -> None:
     ends, others = (length - np.argmax(item.any(axis=-1)[..., ::-1], axis=-1) for item in (x, references))
     if (others != ends[:, None]).any() or not references.any(axis=(2, 3)).all():
         raise InputError(
-            "The network takes zeros at the end for padding, so a reference must end where its sequence does, "
-            "or lengths would be compared and not bases. Use the references 'shuffle' or 'uniform', which "
-            "do."
+            "The network takes zeros at the end for padding, so a reference must end where its sequence "
+            "does, or lengths would be compared and not bases. Use the references 'shuffle' or 'uniform', "
+            "which do."
         )
 
 

@@ -52,7 +52,17 @@ def walk(model, pair: Pair) -> Pair | list[Pair]:
 
 
 def check_graph(model) -> None:
-    """Refuse a model whose graph cannot be walked: InputError for a subclass, or several inputs."""
+    """Refuse a model whose graph cannot be walked: InputError for a subclass, or several inputs.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Raises
+    ------
+    InputError
+        If it is one of these.
+    """
     if not hasattr(model, "_nodes_by_depth"):
         raise InputError(
             f"DeepLIFT needs a functional or sequential model. Received: a {type(model).__name__}, whose "

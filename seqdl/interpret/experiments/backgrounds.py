@@ -83,6 +83,17 @@ def backgrounds(
 def default_backgrounds(run, codes: np.ndarray | None, seed: int) -> np.ndarray:
     """Return the backgrounds, checked; 100 random sequences of a run's width for None.
 
+    Parameters
+    ----------
+    run : str, Path, Run, or callable
+    codes : uint8 array, (n, L), or None
+    seed : int
+        Of the random sequences.
+
+    Returns
+    -------
+    uint8 array, (n, L)
+
     Raises
     ------
     InputError
@@ -105,6 +116,14 @@ def default_backgrounds(run, codes: np.ndarray | None, seed: int) -> np.ndarray:
 
 def check_backgrounds(codes: np.ndarray) -> np.ndarray:
     """Return sequences as uint8 (n, L), checked.
+
+    Parameters
+    ----------
+    codes : int array, (n, L)
+
+    Returns
+    -------
+    uint8 array, (n, L)
 
     Raises
     ------
@@ -131,6 +150,17 @@ def check_backgrounds(codes: np.ndarray) -> np.ndarray:
 
 def random_sequences(n: int, length: int, gc: float, rng: np.random.Generator) -> np.ndarray:
     """Draw sequences, uint8 (n, length), whose bases are G or C with the share `gc`.
+
+    Parameters
+    ----------
+    n, length : int
+    gc : float
+        0 to 1.
+    rng : numpy Generator
+
+    Returns
+    -------
+    uint8 array, (n, length)
 
     Raises
     ------

@@ -85,6 +85,14 @@ def as_insert(motif) -> Insert:
 def as_inserts(motifs) -> list[Insert]:
     """Read one motif or several; of several with one name each gets its id, or a number, beside it.
 
+    Parameters
+    ----------
+    motifs : str, Motif, Insert, or list of them
+
+    Returns
+    -------
+    list of Insert
+
     Raises
     ------
     InputError
@@ -142,7 +150,20 @@ def draw_words(
 
 
 def put_words(codes: np.ndarray, words: np.ndarray, at: int) -> np.ndarray:
-    """Return sequences, uint8 (n, L), with words, uint8 (n, w), written over them from index `at` on."""
+    """Return sequences, uint8 (n, L), with words, uint8 (n, w), written over them from index `at` on.
+
+    Parameters
+    ----------
+    codes : uint8 array, (n, L)
+    words : uint8 array, (n, w)
+        N leaves the base that is there.
+    at : int
+        0-based.
+
+    Returns
+    -------
+    uint8 array, (n, L)
+    """
     placed = codes.copy()
     here = placed[:, at : at + words.shape[1]]
     here[...] = np.where(words < N, words, here)
@@ -151,6 +172,17 @@ def put_words(codes: np.ndarray, words: np.ndarray, at: int) -> np.ndarray:
 
 def check_place(insert: Insert, at: int | None, length: int) -> int:
     """Return the index of a motif's first base: `at`, or so that it lies in the middle.
+
+    Parameters
+    ----------
+    insert : Insert
+    at : int or None
+    length : int
+        Bases of the window.
+
+    Returns
+    -------
+    int
 
     Raises
     ------

@@ -118,6 +118,10 @@ def outputs_of(
 def check_confidence(confidence: float) -> None:
     """Refuse what is no share between 0 and 1.
 
+    Parameters
+    ----------
+    confidence : float
+
     Raises
     ------
     InputError

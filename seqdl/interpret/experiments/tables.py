@@ -21,6 +21,14 @@ FORMAT, VERSION = "seqdl-experiment", 1
 def check_table_suffix(path: str | Path) -> str:
     """Return the output's suffix, ``.tsv`` or ``.tsv.gz``; better asked before the work than after it.
 
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     InputError

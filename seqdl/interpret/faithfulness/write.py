@@ -127,6 +127,14 @@ def _number(value: float) -> str:
 def check_folder(out: str | Path) -> Path:
     """Return the folder of results, checked before the work.
 
+    Parameters
+    ----------
+    out : str or Path
+
+    Returns
+    -------
+    Path
+
     Raises
     ------
     InputError

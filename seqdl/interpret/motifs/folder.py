@@ -84,7 +84,16 @@ def find_summaries(folder: str | Path) -> list[tuple[Path, dict]]:
 
 
 def match_entry(match) -> dict | None:
-    """Return the summary's entry of a match, a row of `best_matches`; None stays None."""
+    """Return the summary's entry of a match, a row of `best_matches`; None stays None.
+
+    Parameters
+    ----------
+    match : named tuple or None
+
+    Returns
+    -------
+    dict or None
+    """
     if match is None:
         return None
     return {

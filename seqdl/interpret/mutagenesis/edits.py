@@ -162,5 +162,17 @@ class FullPass:
 
 
 def as_engine(func: Callable | Engine, batch_size: int = 256) -> Engine:
-    """Return an engine as it is, and a function from sequences to numbers as a `FullPass`."""
+    """Return an engine as it is, and a function from sequences to numbers as a `FullPass`.
+
+    Parameters
+    ----------
+    func : callable or Engine
+        ``func(codes uint8 (n, L)) -> array (n, ...)``.
+    batch_size : int
+        Sequences that a function gets at once.
+
+    Returns
+    -------
+    Engine
+    """
     return func if hasattr(func, "evaluate") else FullPass(func, batch_size)

@@ -50,6 +50,14 @@ _COLUMNS = ("chrom", "start", "end", "name", "kind", "ref", "alt")
 def check_suffix(path: str | Path) -> str:
     """Return the output's suffix.
 
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    str
+
     Raises
     ------
     InputError

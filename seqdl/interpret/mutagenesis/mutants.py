@@ -32,13 +32,37 @@ def substitution_edits(codes: np.ndarray, start: int, end: int) -> Edits:
 
 
 def deletion_edits(codes: np.ndarray, start: int, end: int) -> Edits:
-    """Take out every known base of [start, end), one at a time; arguments as in `substitution_edits`."""
+    """Take out every known base of [start, end), one at a time.
+
+    Parameters
+    ----------
+    codes : uint8 array, (n, L)
+    start, end : int
+        0-based, half-open.
+
+    Returns
+    -------
+    Edits
+        One for each base that is not N.
+    """
     rows, places = np.nonzero(codes[:, start:end] < N)
     return Edits(rows, places + start, 1, np.empty((len(rows), 0), np.uint8))
 
 
 def insertion_edits(codes: np.ndarray, start: int, end: int) -> Edits:
-    """Put each of the four bases before every place of [start, end), also before an N."""
+    """Put each of the four bases before every place of [start, end), also before an N.
+
+    Parameters
+    ----------
+    codes : uint8 array, (n, L)
+    start, end : int
+        0-based, half-open.
+
+    Returns
+    -------
+    Edits
+        Four for each place.
+    """
     n, width = len(codes), end - start
     rows = np.repeat(np.arange(n), 4 * width)
     places = np.tile(np.repeat(np.arange(start, end), 4), n)
@@ -46,7 +70,18 @@ def insertion_edits(codes: np.ndarray, start: int, end: int) -> Edits:
 
 
 def ablation_starts(start: int, end: int, kmer: int, step: int) -> np.ndarray:
-    """Return the first base, int64 (p,), of each k-mer that lies in [start, end), `step` bases apart."""
+    """Return the first base, int64 (p,), of each k-mer that lies in [start, end), `step` bases apart.
+
+    Parameters
+    ----------
+    start, end : int
+        0-based, half-open.
+    kmer, step : int
+
+    Returns
+    -------
+    int64 array, (p,)
+    """
     return np.arange(start, end - kmer + 1, step)
 
 

@@ -227,7 +227,23 @@ def prepare(
 
 
 def target_indices(run, target) -> list[int]:
-    """Return the places of one target, of a list of them, or (of None) of all."""
+    """Return the places of one target, of a list of them, or (of None) of all.
+
+    Parameters
+    ----------
+    run : Run
+    target : str, int, list of them, or None
+
+    Returns
+    -------
+    list of int
+        Each once, in the order given.
+
+    Raises
+    ------
+    InputError
+        If the list is empty, or the run has no such target.
+    """
     from seqdl.interpret.heads import target_index
 
     if target is None:
