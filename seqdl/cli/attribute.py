@@ -97,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain, write, say what was written, and return the exit code."""
-    from seqdl.files import require_writable
+    from seqdl.files import require_file, require_writable
     from seqdl.interpret.attribute import attribute
     from seqdl.interpret.faithfulness.write import check_folder, describe_check
     from seqdl.plot.style import picture_suffix, save_figure
@@ -107,6 +107,10 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         picture_suffix(args.plot)
         require_writable(args.plot)
+    if args.known:
+        require_file(args.known, "BED file of known places")
+    if args.known and args.bed is None:
+        raise InputError("--known holds places of a genome: give regions of it (--bed and --genome).")
     if args.known and not args.check:
         raise InputError("--known says what --check shall recover: give --check FOLDER too, or leave it out.")
     if args.check:

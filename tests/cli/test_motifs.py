@@ -104,6 +104,10 @@ def test_hits_are_called_with_the_names_of_the_summary(tmp_path, capsys):
     assert main([*words, "--out", str(out)]) == 0
     assert "REB1 30" in capsys.readouterr().out and len(out.read_text().splitlines()) == len(truth) + 1
     write_attribution(tmp_path / "other.h5", attribution._replace(target="another"))
+    before = (folder / "patterns.h5").read_bytes()
+    assert main([*words, "--out", str(folder / "patterns.h5")]) == 2
+    assert "one of the inputs" in capsys.readouterr().err
+    assert (folder / "patterns.h5").read_bytes() == before
     words[-1] = str(tmp_path / "other.h5")
     assert main([*words, "--out", str(out)]) == 2
     assert "both of one target" in capsys.readouterr().err

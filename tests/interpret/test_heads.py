@@ -132,6 +132,9 @@ def test_what_cannot_be_explained_is_refused_in_words():
         scalar_model(Own())
     sure = keras.Model(inputs, keras.layers.Softmax()(two[1]))
     assert scalar_model(sure).layers[-1].name == two[1]._keras_history.operation.name
+    chain = keras.Sequential([inputs, keras.layers.Flatten(), keras.layers.Dense(1)])
+    assert scalar_model(chain).output_shape == (None, 1)
+    assert scalar_model(keras.Model(inputs, {"logit": two[0]})).output_shape == (None, 1)
     broken = keras.Model(inputs, two[1])
     broken.layers[-1].bias.assign([0.0, np.nan])
     with pytest.raises(InputError, match="bias' of the network hold NaN"):

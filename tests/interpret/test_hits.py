@@ -99,7 +99,7 @@ def test_hits_are_a_bed_file(patterns, tmp_path):
 @pytest.mark.parametrize(
     ("choices", "words"),
     [({"method": "magic"}, "is one of"), ({"min_similarity": 0}, "between 0 and 1"),
-     ({"max_p": 2}, "between 0 and 1"), ({"min_importance": -1}, "not be negative")],
+     ({"max_p": 2}, "between 0 and 1"), ({"min_importance": -1}, "at least 0")],
 )  # fmt: skip
 def test_bad_numbers_are_refused(patterns, choices, words):
     with pytest.raises(InputError, match=words):

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from seqdl.encoding import one_hot
-from seqdl.errors import InputError, MissingDependencyError, require_one_of
+from seqdl.errors import InputError, MissingDependencyError, require_at_least, require_one_of
 from seqdl.files import write_text
 from seqdl.interpret.motifs.patterns import Pattern
 from seqdl.progress import progress_bar
@@ -92,8 +92,7 @@ def call_hits(
     for name, value in (("min_similarity", min_similarity), ("max_p", max_p)):
         if not 0 < value <= 1:
             raise InputError(f"`{name}` must lie between 0 and 1. Received: {value}.")
-    if min_importance < 0:
-        raise InputError(f"`min_importance` must not be negative. Received: {min_importance}.")
+    require_at_least(0, min_importance=min_importance)
     names = names or {}
     codes = np.asarray(attribution.codes, np.uint8)
     values = attribution.values * one_hot(codes)  # of a gradient, only the base that is there

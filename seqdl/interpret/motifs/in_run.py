@@ -71,6 +71,7 @@ def discover_in_run(
     """
     from seqdl.interpret.heads import target_index
     from seqdl.interpret.writers import read_attribution
+    from seqdl.prediction.tasks import require_dna
     from seqdl.training.run import Run
 
     if attributions is not None and (bed is not None or fasta is not None):
@@ -80,6 +81,8 @@ def discover_in_run(
     if choices.get("database") is not None:
         find_database(choices["database"])  # better said before the work than after it
     run = None if run is None else Run.open(run)
+    if run is not None:
+        require_dna(run, "TF-MoDISco, which takes both strands for one,")
     if attributions is not None:
         result = read_attribution(attributions)
         if out is None and run is None:
@@ -191,7 +194,8 @@ def hits_of_patterns(patterns: str | Path, attributions: str | Path, out: str | 
     from seqdl.interpret.motifs.patterns import read_patterns
     from seqdl.interpret.writers import read_attribution
 
-    require_other(out, patterns, attributions)
+    require_other(out, patterns, Path(patterns).expanduser() / FILE, attributions)
+    require_writable(out)
     discovery, attribution = read_patterns(patterns), read_attribution(attributions)
     if discovery.target and discovery.target != attribution.target:
         raise InputError(
