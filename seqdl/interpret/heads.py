@@ -227,7 +227,7 @@ def logit_model(model, layer: str | None = None):
     if softmax or (type(last).__name__ == "Activation" and activation != "linear"):
         return keras.Model(model.inputs[0], last.input, name="logit_model")
     if activation == "linear":
-        return keras.Model(model.inputs[0], model.outputs[0], name="logit_model")  # also where it is in a dict
+        return keras.Model(model.inputs[0], model.outputs[0], name="logit_model")  # also of a dict
     raise InputError(
         f"The model ends in the layer {last.name!r} with a built-in {activation}, so its logits cannot "
         "be reached. Give it a linear layer named 'logits' followed by an activation layer."

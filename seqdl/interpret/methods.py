@@ -299,7 +299,6 @@ def _on_the_way(
     values = np.empty((n, length, 4), np.float32)
     hypothetical = np.empty_like(values)
     logits, there = np.empty(n, np.float32), np.empty(n, np.float32)
-    done = 0
 
     def outputs(x: np.ndarray) -> np.ndarray:
         return np.asarray(model.predict_on_batch(x))[:, target]
@@ -317,10 +316,8 @@ def _on_the_way(
         flat = given.reshape(-1, *x.shape[1:])
         base = np.concatenate([outputs(flat[part]) for part in equal_parts(len(flat), batch_size)])
         there[rows] = base.reshape(given.shape[:2]).mean(axis=1)
-        new = max(int(rows.max()) + 1 - done, 0)
-        done += new
         if advance is not None:
-            advance(new)
+            advance(np.unique(rows).size)  # a batch that is filled up repeats rows
     delta = values.sum(axis=(1, 2)) - (logits - there)
     return Contributions(values, logits, delta, hypothetical, there)
 

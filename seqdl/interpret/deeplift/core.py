@@ -222,7 +222,6 @@ def deeplift_codes(
     values = np.empty((n, length, 4), np.float32)
     hypothetical = np.empty_like(values)
     outputs, there = np.empty(n, np.float32), np.empty(n, np.float32)
-    done = 0
     for rows, given in batches(codes, source, batch_size):
         x = one_hot(codes[rows])
         _check_unknown(codes[rows], given)
@@ -236,9 +235,7 @@ def deeplift_codes(
         values[rows] = hypothetical[rows] * x
         outputs[rows], there[rows] = here, base.mean(axis=1)
         if advance is not None:
-            new = int(rows.max()) + 1 - done
-            advance(max(new, 0))
-            done += max(new, 0)
+            advance(np.unique(rows).size)  # a batch that is filled up repeats rows
     require_finite(values, outputs)
     delta = values.sum(axis=(1, 2), dtype=np.float64).astype(np.float32) - (outputs - there)
     result = DeepLift(values, hypothetical, outputs, there, delta)
