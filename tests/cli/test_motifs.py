@@ -1,6 +1,7 @@
 """`seqdl motifs`: every sub-verb writes what it says, and wrong input is a sentence, not a trace."""
 
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -129,6 +130,18 @@ def test_wrong_input_is_a_sentence(tmp_path, monkeypatch, capsys, words, said):
     error = capsys.readouterr().err
     assert error.startswith("seqdl: error:") and said in error
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("package", "said"), [("modiscolite", "modisco-lite"), ("memelite", "memelite")])
+def test_a_missing_package_is_said_before_any_work(tmp_path, monkeypatch, capsys, package, said):
+    pytest.importorskip("modiscolite")
+    monkeypatch.setitem(sys.modules, package, None)
+    write_attribution(tmp_path / "a.h5", planted(n=4)[0])
+    base = ["motifs", "discover", "--attributions", str(tmp_path / "a.h5"), "--out", str(tmp_path / "out")]
+    assert main([*base, "--database", str(database(tmp_path / "x.meme", ["TTACCCGTA"]))]) == 2
+    error = capsys.readouterr().err
+    assert f"needs {said}" in error or f"package {said}" in error
+    assert "TF-MoDISco:" not in error and not (tmp_path / "out").exists()
 
 
 def test_an_unknown_target_or_database_is_said_before_any_work(run, capsys):

@@ -88,10 +88,7 @@ def discover_motifs(
     MissingDependencyError
         Without modisco-lite.
     """
-    if find_spec("modiscolite") is None:
-        raise MissingDependencyError(
-            "Motif discovery needs modisco-lite, which is not installed: pip install 'seqdl[motifs]'"
-        )
+    require_modisco()
     out = require_writable(out)
     settings = {
         "width": width, "max_seqlets": max_seqlets, "min_seqlets": min_seqlets, "min_pattern": min_pattern,
@@ -127,6 +124,20 @@ def discover_motifs(
             },
         )  # fmt: skip
     return read_patterns(out)
+
+
+def require_modisco() -> None:
+    """Check that motifs can be discovered, which is better said before the work than after it.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without modisco-lite.
+    """
+    if find_spec("modiscolite") is None:
+        raise MissingDependencyError(
+            "Motif discovery needs modisco-lite, which is not installed: pip install 'seqdl[motifs]'"
+        )
 
 
 def _prepare(attribution, settings: dict) -> tuple[np.ndarray, np.ndarray, tuple]:

@@ -11,7 +11,8 @@ from seqdl.errors import InputError, require_at_least
 from seqdl.files import require_writable
 from seqdl.interpret.motifs.folder import SUMMARY, match_entry, write_matches, write_summary
 from seqdl.interpret.motifs.patterns import FILE, Discovery
-from seqdl.io.motifs import Motif, find_database, write_motifs
+from seqdl.io.motif_databases import find_database
+from seqdl.io.motifs import Motif, write_motifs
 from seqdl.progress import say
 from seqdl.words import count
 
@@ -68,7 +69,7 @@ def filters_as_motifs(
     genome : str or Path, optional
         The dataset's genome, if it is not where the dataset says.
     database : str or Path, optional
-        See `seqdl.io.motifs.find_database`; without one nothing is matched.
+        See `seqdl.io.motif_databases.find_database`; without one nothing is matched.
     threshold, batch_size
         See `seqdl.interpret.motifs.filters.filter_motifs`.
     windows : int
@@ -96,7 +97,7 @@ def filters_as_motifs(
 
     require_at_least(1, windows=windows, batch_size=batch_size)
     require_writable(Path(out) / SUMMARY)
-    known = None if database is None else find_database(database)
+    known = None if database is None else _database(database)
     run = Run.open(run)
     if known is not None:
         require_dna(run, "Naming filters, by both strands of known motifs,")
@@ -179,7 +180,7 @@ def motifs_of_target(
     from seqdl.interpret.motifs.discovery import discover_motifs
     from seqdl.plot.motifs import plot_patterns
 
-    known = None if database is None else find_database(database)
+    known = None if database is None else _database(database)
     folder = Path(out)
     discovery = discover_motifs(attribution, folder / FILE, resume=resume, **choices)
     cut = [pattern.trimmed(pad=PAD) for pattern in discovery.patterns]
@@ -212,6 +213,14 @@ def motifs_of_target(
         database=None if database is None else str(database),
     )  # fmt: skip
     return NamedMotifs(motifs, matches, names, discovery, folder)
+
+
+def _database(name) -> list[Motif]:
+    """Read the motifs to match with; what that needs is said before the work."""
+    from seqdl.interpret.motifs.matching import require_memelite
+
+    require_memelite()
+    return find_database(name)
 
 
 def _match(motifs, known, top: int, jobs: int | None) -> tuple:

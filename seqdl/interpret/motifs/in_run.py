@@ -12,7 +12,7 @@ from seqdl.errors import InputError
 from seqdl.files import require_file, require_writable
 from seqdl.interpret.motifs.find_motifs import NamedMotifs, motifs_of_target
 from seqdl.interpret.motifs.patterns import FILE
-from seqdl.io.motifs import find_database
+from seqdl.io.motif_databases import find_database
 from seqdl.progress import say
 from seqdl.words import count
 
@@ -70,6 +70,8 @@ def discover_in_run(
         `attribute` and `motifs_of_target` say.
     """
     from seqdl.interpret.heads import target_index
+    from seqdl.interpret.motifs.discovery import require_modisco
+    from seqdl.interpret.motifs.matching import require_memelite
     from seqdl.interpret.writers import read_attribution
     from seqdl.prediction.tasks import require_dna
     from seqdl.training.run import Run
@@ -78,8 +80,11 @@ def discover_in_run(
         raise InputError("Give `attributions` or regions (`bed`, `fasta`), not both.")
     if attributions is None and run is None:
         raise InputError("Give a `run` and regions, or `attributions` that `seqdl attribute` wrote as .h5.")
+    # Better said before the work than after it.
+    require_modisco()
     if choices.get("database") is not None:
-        find_database(choices["database"])  # better said before the work than after it
+        require_memelite()
+        find_database(choices["database"])
     run = None if run is None else Run.open(run)
     if run is not None:
         require_dna(run, "TF-MoDISco, which takes both strands for one,")

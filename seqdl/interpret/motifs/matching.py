@@ -8,6 +8,7 @@ strand, a stated offset, E-values and q-values, and turns the answer into a tabl
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -128,17 +129,28 @@ def match_motifs(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def require_memelite() -> None:
+    """Check that motifs can be matched, which is better said before the work than after it.
+
+    Raises
+    ------
+    MissingDependencyError
+        Without memelite.
+    """
+    if find_spec("memelite") is None:
+        raise MissingDependencyError(
+            "Matching motifs needs the package memelite, which is not installed: pip install 'seqdl[motifs]'"
+        )
+
+
 def _tomtom(queries: list[np.ndarray], known: list[np.ndarray], jobs: int | None) -> tuple[np.ndarray, ...]:
     """Return p, score, offset and overlap, each (queries, 2 * known): the known ones, then all turned."""
     import warnings
 
-    try:
-        import numba
-        from memelite import tomtom
-    except ImportError as error:
-        raise MissingDependencyError(
-            "Matching motifs needs the package memelite, which is not installed: pip install 'seqdl[motifs]'"
-        ) from error
+    require_memelite()
+    import numba
+    from memelite import tomtom
+
     if len(known) < FEW_TARGETS:
         say(
             f"Note: the database has {count(len(known), 'motif')}. p-values are drawn from its own "
