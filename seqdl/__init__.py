@@ -26,7 +26,7 @@ _LATE = {
     "evaluate": "seqdl.evaluation.evaluate",
     "fetch": "seqdl.data.manifests",
     "filters_as_motifs": "seqdl.interpret.motifs.find_motifs",
-    "find_database": "seqdl.io.motifs",
+    "find_database": "seqdl.io.motif_databases",
     "fit": "seqdl.training.fit",
     "fit_ensemble": "seqdl.training.ensemble",
     "hits_of_patterns": "seqdl.interpret.motifs.in_run",

@@ -172,7 +172,8 @@ def _motifs(args) -> tuple[list, object]:
     motifs: list = list(args.motif)
     second = args.second
     if args.motifs is not None:
-        from seqdl.io.motifs import find_database, motif_named
+        from seqdl.io.motif_databases import find_database
+        from seqdl.io.motifs import motif_named
 
         known = find_database(args.motifs)
         motifs += known if args.names is None else [motif_named(known, name) for name in words(args.names)]

@@ -230,7 +230,8 @@ def _run_match(args: argparse.Namespace) -> int:
     from seqdl.files import require_other, require_writable
     from seqdl.interpret.motifs.folder import write_matches
     from seqdl.interpret.motifs.matching import best_matches, match_motifs
-    from seqdl.io.motifs import find_database, read_motifs
+    from seqdl.io.motif_databases import find_database
+    from seqdl.io.motifs import read_motifs
     from seqdl.plot.style import picture_suffix, save_figure
 
     require_other(args.out, args.motifs, args.database)

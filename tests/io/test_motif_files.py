@@ -9,10 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqdl.errors import InputError
+from seqdl.io.motif_databases import DATABASES, find_database
 from seqdl.io.motifs import (
-    DATABASES,
     Motif,
-    find_database,
     information_matrix,
     motif_named,
     read_motifs,
