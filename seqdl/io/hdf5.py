@@ -97,7 +97,9 @@ def require_format(file: h5py.File, path: str | Path, name: str, version: int) -
     """
     found, number = file.attrs.get("format"), file.attrs.get("version", 0)
     if found != name or not isinstance(number, (int, np.integer)) or number > version:
-        raise InputError(f"{path} holds no {name} of version <= {version}. Received: {found}, version {number}.")
+        raise InputError(
+            f"{path} holds no {name} of version <= {version}. Received: {found}, version {number}."
+        )
 
 
 class _Sink(io.FileIO):

@@ -114,13 +114,13 @@ def _require_of(run, attribution, target) -> None:
     if attribution.target not in names or width != run.window:
         raise InputError(
             f"The contributions are of {attribution.target!r} in windows of {width} bases, which the run "
-            f"{run.label} ({count(len(names), 'target')}, {run.window} bases) does not explain. Give the run that "
-            "they are of, or leave it out."
+            f"{run.label} ({count(len(names), 'target')}, {run.window} bases) does not explain. Give the run "
+            "that they are of, or leave it out."
         )
     if target is not None and names[target_index(run, target)] != attribution.target:
         raise InputError(
-            f"The contributions are of {attribution.target!r}, and `target` names {target!r}: leave it out, or "
-            "give those of that target."
+            f"The contributions are of {attribution.target!r}, and `target` names {target!r}: leave it out, "
+            "or give those of that target."
         )
 
 
