@@ -92,6 +92,42 @@ def test_head_and_hypothetical_are_in_the_file(run, codes, tmp_path):
         np.testing.assert_array_equal(getattr(again, key), getattr(found, key))
 
 
+@pytest.mark.parametrize("damage", ["version", "missing", "rows", "shape", "kind"])
+def test_a_damaged_file_is_refused_in_words(run, codes, tmp_path, damage):
+    import h5py
+
+    attribute(run, codes=codes, target="alpha", out=tmp_path / "a.h5")
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        if damage == "version":
+            file.attrs["version"] = "two"
+        else:
+            key = {"missing": "codes", "rows": "start", "shape": "values", "kind": "chrom"}[damage]
+            kept = file[key][:]
+            del file[key]
+            if damage == "kind":
+                file[key] = np.arange(len(kept))
+            elif damage != "missing":
+                file[key] = kept[:-1] if damage == "rows" else kept[:, :-1]
+    with pytest.raises(InputError, match=r"a\.h5"):
+        read_attribution(tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize(
+    ("choices", "words"),
+    [
+        ({"seed": -1}, "`seed` must be at least 0"),
+        ({"batch_size": 0}, "`batch_size` must be at least 1"),
+        ({"method": "deeplift", "tolerance": np.nan}, "`tolerance` must be at least 0"),
+        ({"out": "{file}/a.h5"}, "is a file"),
+    ],
+)
+def test_numbers_and_outputs_are_refused_in_words(run, codes, tmp_path, choices, words):
+    (tmp_path / "file").touch()
+    choices = {k: v.format(file=tmp_path / "file") if k == "out" else v for k, v in choices.items()}
+    with pytest.raises(InputError, match=words):
+        attribute(run, codes=codes, target="alpha", **choices)
+
+
 def test_files_of_version_1_are_read_as_before(run, codes, tmp_path):
     import h5py
 

@@ -90,6 +90,7 @@ def filters_as_motifs(
         If the run, the dataset or the database cannot be used, or no filter fires at ten places.
     """
     from seqdl.data.dataset import Dataset
+    from seqdl.interpret.heads import require_finite_weights
     from seqdl.interpret.motifs.filters import choose_windows, filter_motifs
     from seqdl.plot.motifs import plot_matches
     from seqdl.prediction.tasks import require_dna
@@ -107,6 +108,7 @@ def filters_as_motifs(
             f"The dataset {dataset.path} has windows of {dataset.window} bases, the run reads {run.window} "
             "bases: give the dataset it was trained on."
         )
+    require_finite_weights(run.model)
     rows = choose_windows(dataset, windows)
     found = filter_motifs(run.model, dataset.codes(rows), threshold=threshold, batch_size=batch_size)
     if not found:
