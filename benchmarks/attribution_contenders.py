@@ -146,14 +146,13 @@ def shap_deepshap(work: Work) -> Callable:
 
 def seqdl_gradient(work: Work) -> Callable:
     """Take gradient times input by seqdl, on Keras's backend."""
-    from seqdl.interpret.backend_gradient import gradient_function
-    from seqdl.interpret.methods import attribute_codes
+    from seqdl.interpret.methods import attribute_codes, compile_engine
 
-    gradient = gradient_function(work.model)
+    engine = compile_engine(work.model, "grad_x_input")
 
     def run(batch_size: int) -> np.ndarray:
         found = attribute_codes(work.model, work.codes, TARGET, method="grad_x_input", batch_size=batch_size,
-                                gradient=gradient)  # fmt: skip
+                                engine=engine)  # fmt: skip
         return found[0].sum(axis=2)
 
     return run
