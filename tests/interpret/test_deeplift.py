@@ -100,7 +100,9 @@ def normalised(layer):
     def step(x):
         out = layer(x)
         rng = np.random.default_rng(0)
-        layer.set_weights([np.abs(rng.normal(1, 0.3, w.shape)).astype("float32") for w in layer.get_weights()])
+        layer.set_weights(
+            [np.abs(rng.normal(1, 0.3, w.shape)).astype("float32") for w in layer.get_weights()]
+        )
         return out
 
     return step
@@ -413,7 +415,12 @@ def test_every_backend_gives_the_same(backend, tmp_path):
     pytest.importorskip(backend)
     results = []
     for name in ("tensorflow", backend):
-        environment = {**os.environ, "KERAS_BACKEND": name, "JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": ""}
+        environment = {
+            **os.environ,
+            "KERAS_BACKEND": name,
+            "JAX_PLATFORMS": "cpu",
+            "CUDA_VISIBLE_DEVICES": "",
+        }
         done = subprocess.run(
             [sys.executable, "-c", SCRIPT, str(tmp_path / f"{name}.npz")], env=environment, capture_output=True,
             text=True, cwd=Path(__file__).parents[2], check=False,

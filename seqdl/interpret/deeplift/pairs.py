@@ -108,7 +108,9 @@ def elementwise(function: Callable, pair: Pair, derivative: Callable | None = No
 def _with_multipliers(pair: Pair, out: Pair, multipliers: Callable, axis: int | None = None) -> Pair:
     """Let the gradient from `out` to `pair`, on the reference's side, be the multipliers."""
     sides = (pair.example, pair.reference, out.example, out.reference)
-    return Pair(out.example, with_multipliers(pair.reference, out.reference, multipliers, sides, axis), pair.per)
+    return Pair(
+        out.example, with_multipliers(pair.reference, out.reference, multipliers, sides, axis), pair.per
+    )
 
 
 def numerical(function: Callable) -> Callable:

@@ -200,7 +200,9 @@ def _minimum(layer, inputs: list[Pair]) -> Pair:
 
 @register_rule(layers.MaxPooling1D)
 def _max_pooling(layer, pair: Pair) -> Pair:
-    size, stride = (value[0] if isinstance(value, (tuple, list)) else value for value in (layer.pool_size, layer.strides))
+    size, stride = (
+        value[0] if isinstance(value, (tuple, list)) else value for value in (layer.pool_size, layer.strides)
+    )
     if layer.data_format != "channels_last":
         raise InputError(f"DeepLIFT needs channels last; the layer {layer.name!r} has them first.")
     return rule.maximum(rule.linear(lambda x: _pools(x, size, stride, layer.padding), pair), 2)
@@ -236,7 +238,9 @@ def _layer_normalization(layer, pair: Pair) -> Pair:
     axes = [layer.axis] if isinstance(layer.axis, int) else list(layer.axis)
     axes = [axis % len(pair.shape) for axis in axes]
     if 0 in axes:
-        raise InputError(f"The layer {layer.name!r} normalises over the batch: its examples are not separate.")
+        raise InputError(
+            f"The layer {layer.name!r} normalises over the batch: its examples are not separate."
+        )
     centred = pair
     if not getattr(layer, "rms_scaling", False):
         centred = rule.linear(lambda x: x - ops.mean(x, axis=axes, keepdims=True), pair)

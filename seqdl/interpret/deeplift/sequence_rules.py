@@ -39,7 +39,9 @@ def recurrent(layer, pair: Pair, initial_state=None, mask: Pair | None = None) -
     step = {layers.SimpleRNN: _simple_step, layers.GRU: _gru_step, layers.LSTM: _lstm_step}[type(layer)]
     cell, units = layer.cell, layer.cell.units
     kernel, bias = ops.convert_to_tensor(cell.kernel), _input_bias(cell)
-    inputs = rule.linear(lambda x: ops.matmul(x, kernel) if bias is None else ops.matmul(x, kernel) + bias, pair)
+    inputs = rule.linear(
+        lambda x: ops.matmul(x, kernel) if bias is None else ops.matmul(x, kernel) + bias, pair
+    )
     if mask is None:
         mask = rule.linear(lambda x: ops.ones_like(x[:, :, 0], dtype="bool"), pair)
     times = []
@@ -63,7 +65,9 @@ def recurrent(layer, pair: Pair, initial_state=None, mask: Pair | None = None) -
         for before, after in zip(states, new, strict=True):
             for side, m in (("example", keep[0]), ("reference", keep[1])):
                 result.append(m * getattr(after, side) + (1 - m) * getattr(before, side))
-        for side, (m, before) in zip(("example", "reference"), zip(keep, carry[-2:], strict=True), strict=True):
+        for side, (m, before) in zip(
+            ("example", "reference"), zip(keep, carry[-2:], strict=True), strict=True
+        ):
             empty = 0.0 if layer.zero_output_for_mask else before
             result.append(m * getattr(new[0], side) + (1 - m) * empty)
         return result, result
@@ -94,7 +98,9 @@ def _sum(*items: Pair) -> Pair:
 
 
 def _times(pair: Pair, kernel, bias=None) -> Pair:
-    return rule.linear(lambda x: ops.matmul(x, kernel) if bias is None else ops.matmul(x, kernel) + bias, pair)
+    return rule.linear(
+        lambda x: ops.matmul(x, kernel) if bias is None else ops.matmul(x, kernel) + bias, pair
+    )
 
 
 def _simple_step(cell, x: Pair, states: list[Pair]) -> list[Pair]:
@@ -131,9 +137,7 @@ def _gru_step(cell, x: Pair, states: list[Pair]) -> list[Pair]:
 @register_rule(layers.Bidirectional)
 def bidirectional(layer, pair: Pair, initial_state=None, mask: Pair | None = None) -> Pair | list[Pair]:
     """Step through both directions and join them as the layer does."""
-    ways = [
-        recurrent(way, pair, initial_state, mask) for way in (layer.forward_layer, layer.backward_layer)
-    ]
+    ways = [recurrent(way, pair, initial_state, mask) for way in (layer.forward_layer, layer.backward_layer)]
     states = []
     if layer.return_state:
         states = [state for way in ways for state in way[1:]]
@@ -154,7 +158,11 @@ def bidirectional(layer, pair: Pair, initial_state=None, mask: Pair | None = Non
 @register_rule(layers.MultiHeadAttention)
 def multi_head_attention(layer, query: Pair, value: Pair, key: Pair | None = None, **keywords) -> Pair:
     """Attend: queries times keys and weights times values are products of two changing factors."""
-    given = [name for name, item in keywords.items() if item is not None and item is not False and name != "training"]
+    given = [
+        name
+        for name, item in keywords.items()
+        if item is not None and item is not False and name != "training"
+    ]
     if given or len(query.shape) != 3:
         raise InputError(
             f"DeepLIFT has a rule for attention over (batch, length, channels) without masks; {layer.name!r} "
