@@ -168,13 +168,15 @@ def attribute(
     require_known_bases(codes, regions)
     average = averages_strands(run, strand_average)
     model = scalar_model(run, head, bins)
+    # With a file to write, sums that are off are said when what was computed is safe there.
+    kept = out is not None and on_excess == "raise" and method in ("deeplift", "deepshap")
     total, unit = (2 * len(codes), "strands") if average else (len(codes), "windows")
     with progress_bar(total, f"Explaining {run.target_names[index]}", unit) as bar:
         found = attribute_codes(
             model, codes, index, method=method, reference=reference, n_references=n_references, steps=steps,
             samples=samples, noise=noise, simplex=simplex, seed=seed, strand_average=average,
             other_target=int(np.argsort(run.strand_pairs)[index]), batch_size=batch_size, tolerance=tolerance,
-            on_excess=on_excess, advance=bar.advance,
+            on_excess="ignore" if kept else on_excess, advance=bar.advance,
         )  # fmt: skip
     given = "given" if reference is not None and not isinstance(reference, str) else reference
     result = Attribution(
@@ -183,6 +185,11 @@ def attribute(
     )  # fmt: skip
     if out is not None:
         write_attribution(out, result, run=run, genome=genome)
+    if kept:
+        from seqdl.interpret.deeplift.core import DeepLift, check_sums
+
+        sums = DeepLift(found.values, found.hypothetical, found.logits, found.reference_logits, found.delta)
+        check_sums(sums, tolerance, on_excess, f" The contributions are kept in {out}.")
     return result
 
 

@@ -143,3 +143,13 @@ def test_bad_input_gets_a_sentence(folder, run, bed, tmp_path):
 def test_numbers_below_one_are_refused(folder, run, bed, choices):
     with pytest.raises(InputError, match="at least 1"):
         attribute(run, genome=folder / "genome.fa", bed=bed, target="CTCF", **choices)
+
+
+def test_sums_that_are_off_are_an_error_and_the_result_is_kept(folder, run, bed, tmp_path):
+    choices = {"genome": folder / "genome.fa", "bed": bed, "target": "CTCF", "method": "deeplift"}
+    with pytest.raises(InputError, match="do not add up.*are kept in"):
+        attribute(run, **choices, tolerance=0.0, out=tmp_path / "a.h5")
+    kept = read_attribution(tmp_path / "a.h5")
+    np.testing.assert_array_equal(kept.values, attribute(run, **choices).values)
+    with pytest.warns(UserWarning, match="do not add up"):
+        attribute(run, **choices, tolerance=0.0, on_excess="warn")

@@ -239,7 +239,7 @@ def deeplift_codes(
     require_finite(values, outputs)
     delta = values.sum(axis=(1, 2), dtype=np.float64).astype(np.float32) - (outputs - there)
     result = DeepLift(values, hypothetical, outputs, there, delta)
-    _check_sums(result, tolerance, on_excess)
+    check_sums(result, tolerance, on_excess)
     return result
 
 
@@ -263,7 +263,23 @@ def _check_ends(x: np.ndarray, references: np.ndarray) -> None:
         )
 
 
-def _check_sums(result: DeepLift, tolerance: float, on_excess: str) -> None:
+def check_sums(result: DeepLift, tolerance: float, on_excess: str, note: str = "") -> None:
+    """Hold sums against the differences that they should be.
+
+    Parameters
+    ----------
+    result : DeepLift
+    tolerance : float
+        Largest relative error, see `relative_error`.
+    on_excess : {"raise", "warn", "ignore"}
+    note : str
+        Said at the end of the error.
+
+    Raises
+    ------
+    InputError
+        If a sum is further off, and `on_excess` is "raise".
+    """
     error = result.relative_delta
     worst = int(np.argmax(error)) if len(error) else 0
     if on_excess == "ignore" or not len(error) or error[worst] <= tolerance:
@@ -275,5 +291,7 @@ def _check_sums(result: DeepLift, tolerance: float, on_excess: str) -> None:
         f"sequence {worst} (from 0), off by {result.delta[worst]:.3g} of {explained:.3g}."
     )
     if on_excess == "raise":
-        raise InputError(f"{words} Give a larger `tolerance`, or `on_excess='warn'`.")
+        raise InputError(
+            f"{words} Give a larger `tolerance` (--tolerance), or `on_excess='warn'` (--on-excess warn).{note}"
+        )
     warnings.warn(words, UserWarning, stacklevel=3)
