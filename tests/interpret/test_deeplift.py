@@ -428,4 +428,5 @@ def test_every_backend_gives_the_same(backend, tmp_path):
         assert done.returncode == 0, done.stderr[-2000:]
         results.append(np.load(tmp_path / f"{name}.npz"))
     for key in results[0].files:
-        np.testing.assert_allclose(results[0][key], results[1][key], rtol=1e-3, atol=1e-5)
+        # Backends round differently, and a slope over a small difference shows it: of values around 0.3.
+        np.testing.assert_allclose(results[0][key], results[1][key], rtol=1e-3, atol=1e-4)
