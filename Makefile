@@ -28,7 +28,7 @@ endif
 
 help:
 	echo "make demo       set everything up and do the main job on a simulated genome (about 5 minutes)"
-	echo "make test       set everything up and run all tests (under 15 minutes)"
+	echo "make test       set everything up and run all tests (about 20 minutes)"
 	echo "make test-fast  the tests without the slow ones (a few minutes)"
 	echo "make install    only set up: $(VENV), the package, bedtools"
 	echo "make clean      remove what the demo and the tests wrote;  make distclean: $(VENV) too"
