@@ -1,4 +1,4 @@
-"""Laws of DeepLIFT: contributions add up on every registered network and through every layer, rules as worked by hand."""
+"""Laws of DeepLIFT: contributions add up on every network and layer; rules are as worked by hand."""
 
 import os
 import subprocess
@@ -78,7 +78,7 @@ def test_contributions_add_up_on_every_registered_network(entry, preset, head):
     adds_up(trained)
     assert np.abs(trained.values - random.values).max() > 1e-4
     own = np.asarray(model.predict_on_batch(one_hot(codes)))[:, TARGETS - 1]
-    np.testing.assert_allclose(trained.outputs, own, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(trained.outputs, own, rtol=1e-3, atol=5e-5)
 
 
 def tower(*steps, flat=True):
@@ -182,8 +182,8 @@ def test_layers_with_a_rule_are_all_tested():
         tested |= {type(layer) for layer in make(entry, preset=preset.name).layers}
     # Layers that do nothing when a network predicts, or only move numbers about.
     plain = {"GaussianNoise", "GaussianDropout", "AlphaDropout", "SpatialDropout1D", "ActivityRegularization",
-             "Rescaling", "Reshape", "RepeatVector", "Functional", "Sequential", "MeanOdds", "LogTotal", "LogCoverage",
-             "ProfileScore", "Identity"}  # fmt: skip
+             "Rescaling", "Reshape", "RepeatVector", "Functional", "Sequential", "MeanOdds", "LogTotal",
+             "LogCoverage", "ProfileScore", "Identity"}  # fmt: skip
     missing = {item.__name__ for item in RULES} - {item.__name__ for item in tested} - plain
     assert not missing
 
@@ -422,11 +422,11 @@ def test_every_backend_gives_the_same(backend, tmp_path):
             "CUDA_VISIBLE_DEVICES": "",
         }
         done = subprocess.run(
-            [sys.executable, "-c", SCRIPT, str(tmp_path / f"{name}.npz")], env=environment, capture_output=True,
-            text=True, cwd=Path(__file__).parents[2], check=False,
+            [sys.executable, "-c", SCRIPT, str(tmp_path / f"{name}.npz")], env=environment,
+            capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-2000:]
         results.append(np.load(tmp_path / f"{name}.npz"))
     for key in results[0].files:
         # Backends round differently, and a slope over a small difference shows it: of values around 0.3.
-        np.testing.assert_allclose(results[0][key], results[1][key], rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(results[0][key], results[1][key], rtol=1e-3, atol=5e-5)

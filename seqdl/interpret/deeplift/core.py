@@ -292,6 +292,7 @@ def check_sums(result: DeepLift, tolerance: float, on_excess: str, note: str = "
     )
     if on_excess == "raise":
         raise InputError(
-            f"{words} Give a larger `tolerance` (--tolerance), or `on_excess='warn'` (--on-excess warn).{note}"
+            f"{words} Give a larger `tolerance` (--tolerance), or `on_excess='warn'` (--on-excess warn)."
+            f"{note}"
         )
     warnings.warn(words, UserWarning, stacklevel=3)

@@ -221,19 +221,39 @@ def _log_mean(a, b):
 
 
 def softmax(pair: Pair, axis: int) -> Pair:
-    """Apply the softmax along an axis (1 or later): x - log(sum(exp(x))), then exp by the rescale rule."""
+    """Apply the softmax along an axis: x - log(sum(exp(x))), then exp by the rescale rule.
+
+    Parameters
+    ----------
+    pair : Pair
+    axis : int
+        Of the unfolded tensors, at least 1.
+    """
     total = log_sum_exp(pair, axis)
     centred = linear(lambda x, t: x - ops.expand_dims(t, axis), pair, total)
     return elementwise(ops.exp, centred, lambda x, y: y)
 
 
 def multiply(a: Pair, b: Pair) -> Pair:
-    """Multiply two changing factors number by number; see `product`."""
+    """Multiply two changing factors number by number; see `product`.
+
+    Parameters
+    ----------
+    a, b : Pair
+        Of shapes that broadcast.
+    """
     return product(lambda x, y: x * y, a, b)
 
 
 def same_dtype(pair: Pair, dtype: str) -> Pair:
-    """Bring both sides to a dtype."""
+    """Bring both sides to a dtype.
+
+    Parameters
+    ----------
+    pair : Pair
+    dtype : str
+        A Keras dtype, such as "float32".
+    """
     if keras.backend.standardize_dtype(pair.example.dtype) == dtype:
         return pair
     return linear(lambda x: ops.cast(x, dtype), pair)

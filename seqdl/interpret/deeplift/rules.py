@@ -15,8 +15,8 @@ from seqdl.errors import InputError
 from seqdl.interpret.deeplift import pairs as rule
 from seqdl.interpret.deeplift.pairs import Pair
 
-# Layer class -> function(layer, *inputs, **keywords) -> Pair. Looked up by the exact class: a subclass may compute
-# something else.
+# Layer class -> function(layer, *inputs, **keywords) -> Pair. Looked up by the exact class: a subclass may
+# compute something else.
 RULES: dict[type, Callable] = {}
 
 # Activation -> its derivative d(x, y); None: taken by difference. All work number by number.
@@ -28,8 +28,9 @@ ACTIVATIONS: dict[Callable, Callable | None] = {
     keras.activations.exponential: lambda x, y: y,
     **{
         getattr(keras.activations, name): None
-        for name in ("elu", "gelu", "hard_sigmoid", "leaky_relu", "log_sigmoid", "mish", "relu6", "selu", "silu",
-                     "softsign", "hard_tanh", "hard_silu", "celu", "squareplus", "tanh_shrink", "soft_shrink")
+        for name in ("elu", "gelu", "hard_sigmoid", "leaky_relu", "log_sigmoid", "mish", "relu6", "selu",
+                     "silu", "softsign", "hard_tanh", "hard_silu", "celu", "squareplus", "tanh_shrink",
+                     "soft_shrink")
         if hasattr(keras.activations, name)
     },
 }  # fmt: skip
@@ -76,15 +77,27 @@ def apply_rule(layer, *args, **keywords) -> Pair | list[Pair]:
     found = RULES.get(type(layer))
     if found is None:
         raise InputError(
-            f"DeepLIFT has no rule for the layer {layer.name!r} ({type(layer).__name__}), and without one its "
-            "contributions would be wrong. Register one with seqdl.interpret.deeplift.register_rule, or use "
-            "integrated_gradients, which needs none."
+            f"DeepLIFT has no rule for the layer {layer.name!r} ({type(layer).__name__}), and without one "
+            "its contributions would be wrong. Register one with seqdl.interpret.deeplift.register_rule, or "
+            "use integrated_gradients, which needs none."
         )
     return found(layer, *args, **keywords)
 
 
 def activation(function: Callable, pair: Pair) -> Pair:
-    """Apply an activation function of Keras; InputError if it is not known to work number by number."""
+    """Apply an activation function of Keras.
+
+    Parameters
+    ----------
+    function : callable
+        From `keras.activations`; None and linear change nothing.
+    pair : Pair
+
+    Raises
+    ------
+    InputError
+        If it is not known to work number by number (softmax and log_softmax have rules of their own).
+    """
     if function is keras.activations.linear or function is None:
         return pair
     if function is keras.activations.softmax:
@@ -96,17 +109,18 @@ def activation(function: Callable, pair: Pair) -> Pair:
     if function not in ACTIVATIONS:
         name = getattr(function, "__name__", type(function).__name__)
         raise InputError(
-            f"DeepLIFT does not know the activation {name!r}. If it works number by number, put it into a layer "
-            "of its own and register its rule with seqdl.interpret.deeplift.register_rule."
+            f"DeepLIFT does not know the activation {name!r}. If it works number by number, put it into a "
+            "layer of its own and register its rule with seqdl.interpret.deeplift.register_rule."
         )
     return rule.elementwise(function, pair, ACTIVATIONS[function])
 
 
 @register_rule(
-    layers.InputLayer, layers.BatchNormalization, layers.Dropout, layers.SpatialDropout1D, layers.GaussianNoise,
-    layers.GaussianDropout, layers.AlphaDropout, layers.ActivityRegularization, layers.Identity, layers.Rescaling,
-    layers.Flatten, layers.Reshape, layers.Permute, layers.RepeatVector, layers.Cropping1D, layers.ZeroPadding1D,
-    layers.UpSampling1D, layers.AveragePooling1D, layers.GlobalAveragePooling1D,
+    layers.InputLayer, layers.BatchNormalization, layers.Dropout, layers.SpatialDropout1D,
+    layers.GaussianNoise, layers.GaussianDropout, layers.AlphaDropout, layers.ActivityRegularization,
+    layers.Identity, layers.Rescaling, layers.Flatten, layers.Reshape, layers.Permute, layers.RepeatVector,
+    layers.Cropping1D, layers.ZeroPadding1D, layers.UpSampling1D, layers.AveragePooling1D,
+    layers.GlobalAveragePooling1D,
 )  # fmt: skip
 def _linear(layer, pair: Pair, mask=None) -> Pair:
     if mask is not None:
@@ -255,7 +269,7 @@ def _layer_normalization(layer, pair: Pair) -> Pair:
 
 
 def _scaled(centred: Pair, axes: list[int], epsilon: float) -> Pair:
-    """Divide by the root of the mean square: a square, a mean, a root, and a product of two changing factors."""
+    """Divide by the root of the mean square: square, mean, root, and a product of two changing factors."""
     squares = rule.elementwise(ops.square, centred, lambda x, y: 2 * x)
     mean = rule.linear(lambda x: ops.mean(x, axis=axes, keepdims=True), squares)
     factor = rule.elementwise(lambda x: ops.rsqrt(x + epsilon), mean, lambda x, y: -y * y * y / 2)

@@ -6,7 +6,6 @@ of each), which are exact one by one, and so together.
 
 from __future__ import annotations
 
-import keras
 from keras import layers, ops
 
 from seqdl.errors import InputError
@@ -136,7 +135,19 @@ def _gru_step(cell, x: Pair, states: list[Pair]) -> list[Pair]:
 
 @register_rule(layers.Bidirectional)
 def bidirectional(layer, pair: Pair, initial_state=None, mask: Pair | None = None) -> Pair | list[Pair]:
-    """Step through both directions and join them as the layer does."""
+    """Step through both directions and join them as the layer does.
+
+    Parameters
+    ----------
+    layer : keras.layers.Bidirectional
+        Of SimpleRNN, GRU or LSTM.
+    pair, initial_state, mask
+        As in `recurrent`.
+
+    Returns
+    -------
+    Pair or list of Pair
+    """
     ways = [recurrent(way, pair, initial_state, mask) for way in (layer.forward_layer, layer.backward_layer)]
     states = []
     if layer.return_state:
@@ -157,7 +168,21 @@ def bidirectional(layer, pair: Pair, initial_state=None, mask: Pair | None = Non
 
 @register_rule(layers.MultiHeadAttention)
 def multi_head_attention(layer, query: Pair, value: Pair, key: Pair | None = None, **keywords) -> Pair:
-    """Attend: queries times keys and weights times values are products of two changing factors."""
+    """Attend: queries times keys and weights times values are products of two changing factors.
+
+    Parameters
+    ----------
+    layer : keras.layers.MultiHeadAttention
+    query, value : Pair of (batch, length, channels)
+    key : Pair, optional
+        The values by default.
+    **keywords
+        Refused if they ask for a mask or for the weights.
+
+    Returns
+    -------
+    Pair of (batch, length, channels)
+    """
     given = [
         name
         for name, item in keywords.items()
@@ -178,8 +203,3 @@ def multi_head_attention(layer, query: Pair, value: Pair, key: Pair | None = Non
     weights = rule.softmax(scores, 3)
     joined = rule.product(lambda a, b: ops.einsum("bnts,bsnh->btnh", a, b), weights, v)
     return rule.linear(layer.output_dense, joined)
-
-
-def is_recurrent(layer) -> bool:
-    """Tell whether a layer steps along its input."""
-    return isinstance(layer, (keras.layers.RNN, keras.layers.Bidirectional))
