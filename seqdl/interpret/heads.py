@@ -153,9 +153,16 @@ def require_one_input(model) -> None:
 def require_one_output(model, target: int | None = None) -> None:
     """Refuse a model that does not give one number a target, (b, n_targets), or lacks the target.
 
+    Parameters
+    ----------
+    model : keras.Model
+    target : int, optional
+        Index of an output unit; not looked at when None.
+
     Raises
     ------
     InputError
+        Naming the model's outputs.
     """
     shapes = [tuple(output.shape) for output in getattr(model, "outputs", None) or ()]
     if shapes and (len(shapes) > 1 or len(shapes[0]) != 2):

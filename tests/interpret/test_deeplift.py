@@ -405,7 +405,7 @@ from seqdl.interpret.references import make_references
 codes = rng.integers(0, 5, (5, 24)).astype("uint8")
 found = deeplift_codes(model, codes, 1, make_references("shuffle", 3))
 assert found.relative_delta.max() <= 1e-4
-np.savez(sys.argv[1], *found)
+np.savez(sys.argv[1], **found._asdict())
 """
 
 
@@ -428,5 +428,6 @@ def test_every_backend_gives_the_same(backend, tmp_path):
         assert done.returncode == 0, done.stderr[-2000:]
         results.append(np.load(tmp_path / f"{name}.npz"))
     for key in results[0].files:
-        # Backends round differently, and a slope over a small difference shows it: of values around 0.3.
-        np.testing.assert_allclose(results[0][key], results[1][key], rtol=1e-3, atol=5e-5)
+        # What absent bases would contribute rests on slopes alone: over a small difference they are rounding.
+        atol = 5e-5 if key == "hypothetical" else 1e-5
+        np.testing.assert_allclose(results[0][key], results[1][key], rtol=1e-3, atol=atol)

@@ -218,5 +218,16 @@ def hits_of_patterns(patterns: str | Path, attributions: str | Path, out: str | 
 
 
 def target_folder(run, target: str) -> Path:
-    """Return the folder for a target's motifs inside a run's folder, where the report looks for them."""
+    """Return the folder for a target's motifs inside a run's folder, where the report looks for them.
+
+    Parameters
+    ----------
+    run : Run
+    target : str
+        Its name; what a file system may not like becomes "_".
+
+    Returns
+    -------
+    Path
+    """
     return Path(run.folder) / "motifs" / re.sub(r"[^\w.+-]+", "_", target)
