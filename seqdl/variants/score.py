@@ -19,8 +19,8 @@ from seqdl.prediction.predictor import require_finite
 from seqdl.progress import Progress, progress_bar, say
 from seqdl.variants.alleles import check_anchor
 from seqdl.variants.network import Network, open_network, pick_targets
-from seqdl.variants.scored import ScoredBlock, ScoreMeta
-from seqdl.variants.scores import DEFAULT_SCORES, check_scores, compute_scores, outputs_from_logits
+from seqdl.variants.scored import Column, ScoredBlock, ScoreMeta
+from seqdl.variants.scores import DEFAULT_SCORES, SCORES, check_scores, compute_scores, outputs_from_logits
 from seqdl.variants.screen import Screened, check_policy, screen
 from seqdl.variants.summary import ScoreSummary, Tally, assembly_notes
 from seqdl.variants.writers import RejectsWriter, check_suffix, open_writer
@@ -116,6 +116,7 @@ def score_variants(
         precision=precision,
         ref_mismatch=policy,
         scores=names,
+        columns=tuple(Column(name, SCORES[name].formula, SCORES[name].meaning) for name in names),
         targets=tuple(network.target_names[i] for i in chosen),
         target_labels=tuple(network.target_labels[i] for i in chosen),
         random_split=network.random_split,
@@ -217,5 +218,5 @@ def _score(
     pick = np.arange(len(best))
     largest = (x[pick, best].astype(np.float32) for x in (ref.p, alt.p, diff))
     return ScoredBlock(
-        chunk, screened.rows, screened.flags, screened.reasons, screened.details, values, best, *largest
+        chunk, screened.rows, screened.flags, screened.reasons, screened.details, values, best, *largest, {}
     )

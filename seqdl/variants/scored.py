@@ -9,11 +9,20 @@ from typing import NamedTuple
 import numpy as np
 
 from seqdl.io.vcf import VcfChunk
-from seqdl.variants.scores import SCORES, SIGN
+from seqdl.variants.scores import SIGN
 
+VERSION = 2  # of the files; 1 had no `columns`, `notes` and `task`
 FLOAT = "%.9g"  # nine digits give a float32 back exactly
 KEYS = ("#CHROM", "POS", "ID", "REF", "ALT")
 SUMMARY = ("FLAG", "MAX_TARGET", "MAX_REF", "MAX_ALT", "MAX_ABS_DIFF")
+
+
+class Column(NamedTuple):
+    """What one number of an output is: its name, formula, and a sentence for a reader."""
+
+    name: str
+    formula: str
+    meaning: str
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,17 @@ class ScoreMeta:
     ref_mismatch : str
         What was done where REF is not the genome's.
     scores, targets, target_labels : tuple of str
-        What was written.
+        What was written: names of all columns that each target has, the derived ones included.
+    columns : tuple of Column
+        What they are, in the order of `scores`.
+    notes : tuple of Column
+        Columns that each allele has once, beside those of `SUMMARY`.
+    task : {"binary", "coverage"}
+        What the network predicts.
+    best : tuple of str
+        What MAX_TARGET goes by, and what MAX_REF and MAX_ALT are, in words.
+    settings : tuple of (key, value)
+        Further choices that decide the numbers, for the header.
     random_split : bool
         Whether the network was trained on a random split over windows.
     selected : bool
@@ -53,7 +72,12 @@ class ScoreMeta:
     ref_mismatch: str
     scores: tuple[str, ...]
     targets: tuple[str, ...]
+    columns: tuple[Column, ...]
+    notes: tuple[Column, ...] = ()
     target_labels: tuple[str, ...] = ()
+    task: str = "binary"
+    best: tuple[str, str] = ("|P(alt) - P(ref)|", "probabilities")
+    settings: tuple[tuple[str, str], ...] = ()
     random_split: bool = False
     selected: bool = False
 
@@ -70,16 +94,16 @@ class ScoreMeta:
             ("ref_mismatch", self.ref_mismatch),
             ("sign", SIGN),
         ]
-        pairs += [
-            ("score", f"{SCORES[s].name} = {SCORES[s].formula}: {SCORES[s].meaning}") for s in self.scores
-        ]
+        pairs += self.settings
+        pairs += [("score", f"{c.name} = {c.formula}: {c.meaning}") for c in self.columns]
+        pairs += [("note", f"{c.name} = {c.formula}: {c.meaning}") for c in self.notes]
         if self.random_split:
             pairs.append(("random_split", "true: the network was trained on a random split over windows"))
         return pairs
 
     def json(self) -> str:
         """Return everything as one line of JSON."""
-        return json.dumps({"format": "seqdl-scores", "version": 1, **asdict(self), "sign": SIGN})
+        return json.dumps({"format": "seqdl-scores", "version": VERSION, **asdict(self), "sign": SIGN})
 
 
 class ScoredBlock(NamedTuple):
@@ -96,11 +120,13 @@ class ScoredBlock(NamedTuple):
     reasons, details : list of str, length n
         Why each other row was rejected; empty for scored ones.
     values : dict of float32 arrays, shape (m, targets)
-        The scores by name.
+        The columns of `ScoreMeta.scores` by name.
     max_target : int64 array, shape (m,)
-        The target with the largest ``|P(alt) - P(ref)|``.
+        The target with the largest ``|P(alt) - P(ref)|``, or ``|logSAD|`` of coverage.
     max_ref, max_alt, max_abs_diff : float32 arrays, shape (m,)
-        Probabilities of that target and their distance.
+        That target's probabilities (or total coverage) of the two alleles, and the size that it was taken by.
+    notes : dict
+        The columns of `ScoreMeta.notes` by name, each a list of str or a float32 array, length m.
     """
 
     chunk: VcfChunk
@@ -113,6 +139,7 @@ class ScoredBlock(NamedTuple):
     max_ref: np.ndarray
     max_alt: np.ndarray
     max_abs_diff: np.ndarray
+    notes: dict[str, list[str] | np.ndarray]
 
     def scored(self, column: list) -> list:
         """Return a column of the chunk at the scored rows."""

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from seqdl.io.parquet import require_pyarrow
-from seqdl.variants.scored import KEYS, SUMMARY, ScoredBlock, ScoreMeta, column_names, stacked
-from seqdl.variants.scores import SCORES
+from seqdl.variants.scored import KEYS, SUMMARY, VERSION, ScoredBlock, ScoreMeta, column_names, stacked
 
 _CHUNK_BYTES = 1 << 20
 _GROUP_BYTES = 1 << 25
@@ -23,7 +22,7 @@ class H5Writer:
         from seqdl.io.hdf5 import HDF5Writer
 
         self._file = file = HDF5Writer(path)
-        file.attrs["format"], file.attrs["version"], file.attrs["meta"] = "seqdl-scores", 1, meta.json()
+        file.attrs["format"], file.attrs["version"], file.attrs["meta"] = "seqdl-scores", VERSION, meta.json()
         text = h5py.string_dtype()
         for name in ("snp", "chr", "ref_allele", "alt_allele", "flag"):
             file.create_dataset(name, (0,), text, maxshape=(None,), chunks=(4096,))
@@ -37,11 +36,12 @@ class H5Writer:
         file.create_dataset("target_labels", data=list(meta.target_labels or meta.targets), dtype=text)
         targets = len(meta.targets)
         rows = max(1, _CHUNK_BYTES // (4 * targets))
-        for name in meta.scores:
+        for column in meta.columns:
+            name = column.name
             data = file.create_dataset(
                 name, (0, targets), "f4", maxshape=(None, targets), chunks=(rows, targets)
             )
-            data.attrs["formula"], data.attrs["description"] = SCORES[name].formula, SCORES[name].meaning
+            data.attrs["formula"], data.attrs["description"] = column.formula, column.meaning
 
     def write(self, block: ScoredBlock) -> None:
         """Append a block's scored rows."""

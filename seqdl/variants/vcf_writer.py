@@ -19,7 +19,7 @@ import numpy as np
 
 from seqdl.io.bgzip import open_bytes
 from seqdl.variants.scored import FLOAT, ScoredBlock, ScoreMeta
-from seqdl.variants.scores import SCORES, SIGN
+from seqdl.variants.scores import SIGN
 from seqdl.variants.screen import FLAGS, REASONS
 
 PER_TARGET_AT_MOST = 20
@@ -92,9 +92,10 @@ class VcfWriter:
 
     def _info_lines(self) -> list[str]:
         lines = []
+        formulas = {column.name: column.formula for column in self._meta.columns}
         for key, score, target in self._fields():
             where = "the target in SEQDL_TARGET" if target is None else f"target {self._meta.targets[target]}"
-            lines.append(_info(key, "A", "Float", f"{SCORES[score].formula} for {where}; sign {SIGN}"))
+            lines.append(_info(key, "A", "Float", f"{formulas[score]} for {where}; sign {SIGN}"))
         if not self._per_target:
             lines.append(
                 _info(f"{_PREFIX}TARGET", "A", "String", "Target with the largest |P(alt) - P(ref)|")

@@ -32,7 +32,7 @@ import numpy as np
 from seqdl.errors import InputError
 from seqdl.files import full_suffix
 from seqdl.io.bgzip import open_bytes
-from seqdl.variants.scored import FLOAT, KEYS, SUMMARY, ScoredBlock, ScoreMeta, column_names, stacked
+from seqdl.variants.scored import FLOAT, KEYS, SUMMARY, VERSION, ScoredBlock, ScoreMeta, column_names, stacked
 from seqdl.variants.screen import FLAGS, REASONS
 
 SUFFIXES = (".tsv", ".tsv.gz", ".vcf", ".vcf.gz", ".h5", ".parquet")
@@ -114,7 +114,7 @@ class TsvWriter:
         self._row = (
             "\t".join(["%s", "%d"] + ["%s"] * 5 + [FLOAT] * (3 + len(meta.targets) * len(meta.scores))) + "\n"
         )
-        header = [("seqdl-scores", "1"), *meta.lines(), *(("flag", f"{k}: {v}") for k, v in FLAGS.items())]
+        header = [("seqdl-scores", str(VERSION)), *meta.lines(), *(("flag", f"{k}: {v}") for k, v in FLAGS.items())]
         header += [
             ("max", "MAX_TARGET has the largest |P(alt) - P(ref)|; MAX_REF and MAX_ALT are its probabilities")
         ]
