@@ -162,14 +162,14 @@ def check_anchor(window: int, anchor: int | None) -> int:
     return int(anchor)
 
 
-def fits(refs: Alleles, alts: Alleles, window: int, anchor: int) -> np.ndarray:
+def fits(refs: Alleles, alts: Alleles, window: int, anchor: int | np.ndarray) -> np.ndarray:
     """Tell for each pair of alleles whether both lie inside the window from index `anchor` on.
 
     Parameters
     ----------
     refs, alts : Alleles
         `n` of each.
-    window, anchor : int
+    window, anchor
         As in `allele_windows`.
 
     Returns
@@ -186,7 +186,7 @@ def allele_windows(
     refs: Alleles,
     alts: Alleles,
     window: int,
-    anchor: int | None = None,
+    anchor: int | np.ndarray | None = None,
 ) -> AlleleWindows:
     """Build the reference and the alternative window of many alleles by the law in this module's head.
 
@@ -203,8 +203,9 @@ def allele_windows(
         genome carries, and whoever passes another one means it (see `screen`).
     window : int
         Bases of a window.
-    anchor : int, optional
-        Index of the variant's first base in the window; ``window // 2`` by default.
+    anchor : int or int array of shape (n,), optional
+        Index of the variant's first base in the window; ``window // 2`` by default. One for each variant
+        where several of them share a window.
 
     Returns
     -------
@@ -226,22 +227,65 @@ def allele_windows(
     >>> decode(pair.ref[0]), decode(pair.alt[0])
     ('ACCGGT', 'ACCGTT')
     """
-    anchor = check_anchor(window, anchor)
+    anchors = np.broadcast_to(
+        anchor if isinstance(anchor, np.ndarray) else check_anchor(window, anchor), np.shape(starts)
+    )
     contig_ids = np.asarray(contig_ids)
     starts = np.asarray(starts, np.int64)
-    if not fits(refs, alts, window, anchor).all():
+    if not fits(refs, alts, window, anchors).all():
+        last = int(anchors.max())
         raise InputError(
-            f"Each allele must fit in the window: at most {window - anchor} bases at anchor {anchor}."
+            f"Each allele must fit in the window: at most {window - last} bases at anchor {last}."
         )
     if not (refs.legal.all() and alts.legal.all()):
         raise InputError("Each allele must be one or more of the letters A, C, G, T, N.")
-    ref = genome.gather(contig_ids, starts - anchor, window)
+    ref = genome.gather(contig_ids, starts - anchors, window)
     alt = ref.copy()
     # After the allele, index j of the alt window is the genome's base ``start - anchor + j + shift``.
     shift = refs.lengths - alts.lengths
     moved = np.flatnonzero(shift)
     if moved.size:
-        alt[moved, anchor:] = genome.gather(contig_ids[moved], starts[moved] + shift[moved], window - anchor)
-    ref[refs.rows, anchor + refs.places] = refs.codes
-    alt[alts.rows, anchor + alts.places] = alts.codes
+        later = genome.gather(contig_ids[moved], (starts - anchors + shift)[moved], window)
+        right = np.arange(window) >= anchors[moved, None]
+        alt[moved] = np.where(right, later, ref[moved])
+    ref[refs.rows, anchors[refs.rows] + refs.places] = refs.codes
+    alt[alts.rows, anchors[alts.rows] + alts.places] = alts.codes
     return AlleleWindows(ref, alt)
+
+
+def right_aligned(
+    genome: Genome,
+    contig_ids: np.ndarray,
+    starts: np.ndarray,
+    refs: Alleles,
+    alts: Alleles,
+    window: int,
+    anchors: np.ndarray,
+) -> np.ndarray:
+    """Build the alt windows whose right side stands where the ref window's does.
+
+    The law's alt window begins where the ref window does, so what stands right of an insertion or a
+    deletion is moved. Here the left side is moved instead. A network with bins needs both: each side
+    is compared with the reference in the window where it did not move.
+
+    Parameters
+    ----------
+    genome, contig_ids, starts, refs, alts, window
+        As in `allele_windows`.
+    anchors : int array, shape (n,)
+        Index of REF's first base in the ref window.
+
+    Returns
+    -------
+    alt : uint8 array, shape (n, window)
+        What of an insertion reaches beyond the window's left end is cut off.
+    """
+    growth = alts.lengths - refs.lengths
+    alt = genome.gather(contig_ids, starts - anchors, window)
+    earlier = genome.gather(contig_ids, starts - anchors + growth, window)
+    begin = anchors - growth  # of the allele
+    alt = np.where(np.arange(window) < begin[:, None], earlier, alt)
+    places = begin[alts.rows] + alts.places
+    inside = (places >= 0) & (places < window)
+    alt[alts.rows[inside], places[inside]] = alts.codes[inside]
+    return alt

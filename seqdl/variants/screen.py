@@ -31,6 +31,7 @@ from seqdl.variants.alleles import (
     encode_alleles,
     equals_genome,
     fits,
+    right_aligned,
 )
 
 REASONS = {
@@ -67,6 +68,10 @@ class Screened(NamedTuple):
         Name in `REASONS` of each rejected row of the chunk and what was found; empty for scored rows.
     mismatches, swapped : int
         Rows whose REF is not the genome's, and those of them where the genome carries ALT.
+    moved : int64 array, shape (k,)
+        Places in `rows` of the indels that have a second alt window; empty unless asked for.
+    right : uint8 array, shape (k, window), or None
+        Their alt windows aligned on the right (see `seqdl.variants.alleles.right_aligned`).
     """
 
     rows: np.ndarray
@@ -77,6 +82,8 @@ class Screened(NamedTuple):
     details: list[str]
     mismatches: int
     swapped: int
+    moved: np.ndarray = np.zeros(0, np.int64)
+    right: np.ndarray | None = None
 
 
 def check_policy(ref_mismatch: str) -> str:
@@ -103,6 +110,9 @@ def screen(
     window: int,
     anchor: int,
     ref_mismatch: str = "skip",
+    *,
+    share: int = 0,
+    both_sides: bool = False,
 ) -> Screened:
     """Sort a chunk's alleles, and build the windows of those that can be scored.
 
@@ -118,6 +128,11 @@ def screen(
         Bases of a window, and the index of the variant's first base in it.
     ref_mismatch : {"error", "skip", "flip", "force"}
         What to do where REF is not the genome's; see this module's head.
+    share : int
+        Bases of a tile: all variants in one (the genome cut from 0 on) have the ref window whose anchor is
+        the tile's middle, and lie beside the anchor. 0 gives each variant its own.
+    both_sides : bool
+        Build the right-aligned alt windows of indels as well.
 
     Returns
     -------
@@ -144,7 +159,10 @@ def screen(
     known = contig_ids >= 0
     legal = refs.legal & alts.legal
     inside = (starts >= 0) & (starts + refs.lengths <= lengths)
-    fitting = fits(refs, alts, window, anchor)
+    anchors = np.full(n, anchor, np.int64)
+    if share:
+        anchors += starts % share - share // 2
+    fitting = fits(refs, alts, window, anchors)
     reject(np.flatnonzero(~known), "UNKNOWN_CONTIG", lambda i: f"contig {chunk.chroms[i]}")
     for i in np.flatnonzero(known & ~legal).tolist():
         alt = chunk.alts[i]
@@ -158,7 +176,7 @@ def screen(
     reject(
         np.flatnonzero(known & legal & inside & ~fitting),
         "OUT_OF_RANGE",
-        f"an allele is longer than {window - anchor} bases",
+        lambda i: f"an allele is longer than {window - anchors[i]} bases",
     )
 
     rows = np.flatnonzero(known & legal & inside & fitting)
@@ -193,53 +211,58 @@ def screen(
 
     keep = np.flatnonzero(~wrong | accepted)
     rows, accepted = rows[keep], accepted[keep]
-    windows, flags = _windows(
-        genome,
-        contig_ids[rows],
-        starts[rows],
-        refs.take(keep),
-        alts.take(keep),
-        window,
-        anchor,
-        accepted,
-        ref_mismatch,
-    )
-    shared = _shared(contig_ids[rows], starts[rows], accepted)
-    return Screened(rows, windows, shared, flags, reasons, details, int(wrong.sum()), int(swapped.sum()))
+    flipped = accepted & (ref_mismatch == "flip")
+    placed = _Placed(genome, contig_ids[rows], starts[rows], window, anchors[rows])
+    pairs = _as_in_genome(refs.take(keep), alts.take(keep), flipped)
+    windows, flags = _windows(placed, pairs, accepted, flipped)
+    moved, right = np.zeros(0, np.int64), None
+    if both_sides:
+        # Where the record's REF was spliced in, the genome itself stands on the other side: left as it is.
+        moved = np.flatnonzero((pairs[0].lengths != pairs[1].lengths) & ~accepted)
+        right = right_aligned(
+            genome, placed.contig_ids[moved], placed.starts[moved], pairs[0].take(moved),
+            pairs[1].take(moved), window, placed.anchors[moved],
+        )  # fmt: skip
+    shared = _shared(placed, accepted)
+    counts = int(wrong.sum()), int(swapped.sum())
+    return Screened(rows, windows, shared, flags, reasons, details, *counts, moved, right)
+
+
+class _Placed(NamedTuple):
+    """Where the scored variants lie: `anchors` are the indexes of their first bases in their windows."""
+
+    genome: Genome
+    contig_ids: np.ndarray
+    starts: np.ndarray
+    window: int
+    anchors: np.ndarray
+
+
+def _as_in_genome(refs: Alleles, alts: Alleles, flipped: np.ndarray) -> tuple[Alleles, Alleles]:
+    """Put the allele that the genome carries on the ref side, as the law needs it."""
+    both, place = refs.join(alts), np.arange(len(flipped))
+    other = place + len(flipped)
+    return both.take(np.where(flipped, other, place)), both.take(np.where(flipped, place, other))
 
 
 def _windows(
-    genome: Genome,
-    contig_ids: np.ndarray,
-    starts: np.ndarray,
-    refs: Alleles,
-    alts: Alleles,
-    window: int,
-    anchor: int,
-    accepted: np.ndarray,
-    ref_mismatch: str,
+    placed: _Placed, pairs: tuple[Alleles, Alleles], accepted: np.ndarray, flipped: np.ndarray
 ) -> tuple[AlleleWindows, list[str]]:
     """Build windows, and the flags that go with them; `accepted` are those whose REF is not the genome's."""
-    n = len(starts)
-    flipped = accepted & (ref_mismatch == "flip")
-    # The law needs the allele that the genome carries on the ref side; the swap is undone afterwards.
-    both, place = refs.join(alts), np.arange(n)
-    refs, alts = (
-        both.take(np.where(flipped, place + n, place)),
-        both.take(np.where(flipped, place, place + n)),
-    )
-    ref, alt = allele_windows(genome, contig_ids, starts, refs, alts, window, anchor)
-    begin = starts - anchor
+    refs, alts = pairs
+    genome, contig_ids, starts, window, anchors = placed
+    ref, alt = allele_windows(genome, contig_ids, starts, refs, alts, window, anchors)
+    begin = starts - anchors
     lengths = genome.sizes[contig_ids]
     growth = alts.lengths - refs.lengths
     padded = (begin < 0) | (begin + window + np.maximum(-growth, 0) > lengths)
     unknown = _unknown_inside(ref, begin, lengths) | _unknown_inside(alt, begin, lengths + growth)
     swap = np.flatnonzero(flipped)
-    ref[swap], alt[swap] = alt[swap], ref[swap]
+    ref[swap], alt[swap] = alt[swap], ref[swap]  # undone: the record's own REF is the reference allele
     marks = np.stack([unknown, padded, flipped, accepted & ~flipped], axis=1)
-    flags = ["."] * n
+    flags = ["."] * len(starts)
     for i in np.flatnonzero(marks.any(axis=1)).tolist():
-        flags[i] = ";".join(name for name, on in zip(FLAGS, marks[i], strict=True) if on)
+        flags[i] = ";".join(name for name, on in zip(FLAGS, marks[i], strict=False) if on)
     return AlleleWindows(ref, alt), flags
 
 
@@ -250,9 +273,14 @@ def _unknown_inside(codes: np.ndarray, begin: np.ndarray, lengths: np.ndarray) -
     return (codes == N).sum(axis=1) > outside
 
 
-def _shared(contig_ids: np.ndarray, starts: np.ndarray, accepted: np.ndarray) -> np.ndarray:
-    same = np.zeros(len(starts), bool)
+def _shared(placed: _Placed, accepted: np.ndarray) -> np.ndarray:
+    """Tell which rows have the ref window of the row before."""
+    begin = placed.starts - placed.anchors
+    same = np.zeros(len(begin), bool)
     same[1:] = (
-        (contig_ids[1:] == contig_ids[:-1]) & (starts[1:] == starts[:-1]) & ~accepted[1:] & ~accepted[:-1]
+        (placed.contig_ids[1:] == placed.contig_ids[:-1])
+        & (begin[1:] == begin[:-1])
+        & ~accepted[1:]
+        & ~accepted[:-1]
     )
     return same
