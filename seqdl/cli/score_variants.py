@@ -10,10 +10,12 @@ examples:
   seqdl score-variants --run run/ --genome g.fa --vcf in.vcf.gz --out scores.tsv.gz
   seqdl score-variants --run run/ --genome g.fa --vcf in.vcf.gz --out scored.vcf.gz --targets 'CTCF,GM12878*'
   seqdl score-variants --run run/ --genome g.fa --vcf in.vcf --out scores.h5 --scores all --strand-average
+  seqdl score-variants --run run/ --genome g.fa --vcf in.vcf.gz --out s.tsv.gz --shifts=-1,0,1 \
+                       --spread members,strands,shifts
 
 The sign of every difference is alt - ref: positive means that the alternative allele raises the
 prediction. Each allele is scored or stands in the rejects file with a named reason; the output's header
-says how the numbers were made.
+says how the numbers were made. A job that was cut off goes on when the same command is given again.
 """
 
 
@@ -29,9 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="output; the suffix says the format: .tsv, .tsv.gz, .vcf, .vcf.gz, .h5, .parquet",
     )  # fmt: skip
     parser.add_argument(
-        "--scores", default="diff,logit_diff",
-        help="any of ref, alt, diff, abs_diff, logit_diff, logfc with commas between, or all "
-        "(default: diff,logit_diff)",
+        "--scores",
+        help="of labels any of ref, alt, diff, abs_diff, logit_diff, logfc, deepsea_effect (default: "
+        "diff,logit_diff); of coverage any of ref, alt, SAD, logSAD, SAX, D1, D2, jsd, ies (default: "
+        "SAD,logSAD); with commas between, or all",
     )  # fmt: skip
     parser.add_argument(
         "--targets",
@@ -39,8 +42,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "up to 20 get VCF fields of their own",
     )  # fmt: skip
     parser.add_argument(
+        "--category", metavar="KEY",
+        help="means over categories of targets: cell, assay, treatment, or a TSV of target<TAB>category",
+    )  # fmt: skip
+    parser.add_argument(
         "--ref-mismatch", choices=("error", "skip", "flip", "force"), default="skip",
         help="where REF is not the genome's: stop, reject (default), take swapped alleles, or splice REF in",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-mismatch", type=float, default=0.1, metavar="SHARE",
+        help="stop early where more of the REF alleles differ from the genome (default: 0.1; 1: never)",
     )  # fmt: skip
     parser.add_argument(
         "--rejects", metavar="TSV", help="rejected alleles (default: beside the output, .rejects.tsv)"
@@ -49,11 +60,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--anchor", type=int, metavar="INDEX", help="0-based index of the variant's first base in the window"
     )
     parser.add_argument(
-        "--batch-size", type=int, default=256, metavar="N", help="windows at once (default: 256)"
+        "--batch-size", type=int, metavar="N", help="windows at once (default: 256, fewer where long)"
     )
     parser.add_argument(
         "--strand-average", action=argparse.BooleanOptionalAction, default=None,
         help="average over both strands (default: as the run's card says)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--shifts", type=_numbers, default=(0,), metavar="BASES",
+        help="average over windows moved to the left by so many bases, such as 0,1,-1; write --shifts=-1,0,1 "
+        "where the first is negative (default: 0)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--spread", type=_words, default=(), metavar="SOURCES",
+        help="standard deviation and sign agreement of every score over members (of an ensemble), strands, "
+        "shifts, dropout; with commas between",
+    )  # fmt: skip
+    parser.add_argument(
+        "--draws", type=int, default=10, metavar="N", help="networks of --spread dropout (default: 10)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="where --spread dropout begins (default: 1)"
+    )
+    parser.add_argument(
+        "--normalize", action="store_true", help="left-align and trim alleles before they are scored"
+    )
+    parser.add_argument(
+        "--share-reference", type=int, default=0, metavar="BASES",
+        help="variants in one tile of so many bases share a reference window: fewer predictions, but the "
+        "variants lie beside the anchor, so the numbers change (default: 0, off)",
     )  # fmt: skip
     parser.add_argument(
         "--precision", choices=("float32", "bfloat16"), default="float32",
@@ -68,8 +103,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="score on another genome than the run was trained on",
     )
     parser.add_argument(
+        "--restart", action="store_true", help="begin anew, even where an earlier job was cut off"
+    )
+    parser.add_argument(
         "--no-overwrite", dest="overwrite", action="store_false", help="refuse to replace existing files"
     )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(","))
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"whole numbers with commas between, not {text!r}") from None
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,17 +132,26 @@ def run(args: argparse.Namespace) -> int:
             args.vcf,
             args.genome,
             args.out,
-            scores=[name.strip() for name in args.scores.split(",")],
+            scores=_words(args.scores) if args.scores else None,
             ref_mismatch=args.ref_mismatch,
+            max_mismatch=args.max_mismatch,
             anchor=args.anchor,
             batch_size=args.batch_size,
             strand_average=args.strand_average,
             precision=args.precision,
+            shifts=args.shifts,
+            spread=args.spread,
+            draws=args.draws,
+            seed=args.seed,
+            normalize=args.normalize,
+            share_reference=args.share_reference,
             rejects=args.rejects,
             alias=args.alias,
             allow_genome_mismatch=args.allow_genome_mismatch,
-            targets=[name.strip() for name in args.targets.split(",")] if args.targets else None,
+            targets=_words(args.targets) if args.targets else None,
+            category=args.category,
             overwrite=args.overwrite,
+            restart=args.restart,
         )
     print(summary.text())
     return 0

@@ -175,6 +175,29 @@ class Predictor:
             forward /= np.float32(2)
         return forward
 
+    def strand(self, codes: np.ndarray, reverse: bool) -> np.ndarray:
+        """Predict from one strand alone, whatever the card says.
+
+        Parameters
+        ----------
+        codes : uint8 array, shape (n, window)
+            As in `logits`.
+        reverse : bool
+            Read the reverse complement, and turn bins and targets back to this strand.
+
+        Returns
+        -------
+        outputs : float32 array
+            Log odds (n, n_targets), or coverage (n, n_bins, n_targets).
+
+        Raises
+        ------
+        InputError
+            As `logits`.
+        """
+        codes = self._check(codes, self.task)
+        return self._other_strand(codes) if reverse else self._forward(codes)
+
     def values(self, codes: np.ndarray) -> np.ndarray:
         """Predict what the model predicts: `probabilities` or `coverage`."""
         return self.coverage(codes) if self.task == "coverage" else self.probabilities(codes)

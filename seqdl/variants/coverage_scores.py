@@ -85,7 +85,7 @@ COVERAGE_SCORES: dict[str, Score] = {
         ),
         Score(
             "jsd",
-            "sqrt((KL(r || m) + KL(a || m)) / 2), r = ref / sum(ref), a = alt / sum(alt), m = (r + a) / 2, log2",
+            "sqrt((KL(r, m) + KL(a, m)) / 2) in log2; r = ref / sum, a = alt / sum, m = (r + a) / 2",
             "Jensen-Shannon distance of the profiles' shapes, 0 to 1",
             _jsd,
             signed=False,

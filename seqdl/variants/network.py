@@ -4,35 +4,62 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from seqdl.errors import InputError
 from seqdl.genome import Genome
 from seqdl.progress import say
+from seqdl.variants.options import ScoringOptions
 from seqdl.words import suggest
+
+if TYPE_CHECKING:
+    from seqdl.training.run import Run
+
+
+class Asker(NamedTuple):
+    """One network ready to be asked: codes (n, window) in, its outputs (log odds or coverage) out.
+
+    `mean` averages strands as the run's card says; ``strand(codes, reverse)`` reads one of them.
+    """
+
+    mean: Callable[[np.ndarray], np.ndarray]
+    strand: Callable[[np.ndarray, bool], np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network ready to be asked.
+    """A run's network, and what is known about it.
 
     Attributes
     ----------
-    logits : callable
-        uint8 codes (n, window) to float32 log odds (n, targets).
+    asker : Asker
+        uint8 codes (n, window) to float32 log odds (n, targets), or coverage (n, bins, targets).
+    members, thinned : callable
+        ``members()`` and ``thinned(draws, seed)`` give the askers of an ensemble's members, and of networks
+        with fixed dropout masks.
     window, anchor, batch_size : int
         Bases of a window, index of a variant's first base in it, windows at once.
     target_names, target_labels : tuple of str
         One per target; a label adds cell, assay and treatment where the card has them.
+    targets : tuple of dict
+        The card's target table.
     strand_average, random_split : bool
         From the card.
     label : str
         What the card calls the network.
+    task : {"binary", "coverage"}
+    bins, resolution : int
+        Of coverage: bins a window, bases a bin; 0 for log odds.
+    model_file : Path or None
+        Where its weights are: tells a run from another.
     """
 
-    logits: Callable[[np.ndarray], np.ndarray]
+    asker: Asker
     window: int
     anchor: int
     batch_size: int
@@ -41,16 +68,22 @@ class Network:
     strand_average: bool
     random_split: bool
     label: str
+    targets: tuple[dict, ...] = ()
+    task: str = "binary"
+    bins: int = 0
+    resolution: int = 0
+    model_file: Path | None = None
+    folder: Path | None = None
+    members: Callable[[], list[Asker]] = lambda: []
+    thinned: Callable[[int, int], list[Asker]] | None = None
+
+    @property
+    def margin(self) -> int:
+        """Bases between the window's first and that of the first bin of coverage."""
+        return (self.window - self.bins * self.resolution) // 2
 
 
-def open_network(
-    run: object,
-    genome: Genome,
-    batch_size: int,
-    strand_average: bool | None,
-    precision: str,
-    allow_genome_mismatch: bool,
-) -> Network:
+def open_network(run: object, genome: Genome, options: ScoringOptions) -> Network:
     """Open a run for scoring.
 
     Parameters
@@ -59,14 +92,7 @@ def open_network(
         A predictor has ``logits``, ``window`` and ``target_names``.
     genome : Genome
         Checked against the run's card.
-    batch_size : int
-        Windows at once.
-    strand_average : bool, optional
-        As the card says by default.
-    precision : str
-        "float32" or "bfloat16".
-    allow_genome_mismatch : bool
-        Accept another genome than the run's.
+    options : ScoringOptions
 
     Returns
     -------
@@ -80,38 +106,67 @@ def open_network(
     if hasattr(run, "logits"):
         names = tuple(map(str, run.target_names))
         return Network(
-            logits=run.logits,
+            asker=Asker(run.logits),
             window=int(run.window),
             anchor=int(getattr(run, "anchor", run.window // 2)),
-            batch_size=int(getattr(run, "batch_size", batch_size)),
+            batch_size=int(getattr(run, "batch_size", options.batch_size or 256)),
             target_names=names,
             target_labels=names,
+            targets=tuple({"name": name} for name in names),
             strand_average=bool(getattr(run, "strand_average", False)),
             random_split=False,
             label=type(run).__name__,
         )
+    from seqdl.models.ensemble import ensemble_members
     from seqdl.prediction.predictor import Predictor
-    from seqdl.prediction.tasks import require_bases, require_dna, require_labels
-    from seqdl.training.run import Run
+    from seqdl.prediction.tasks import require_bases, require_dna
+    from seqdl.training.run import MODEL, Run
 
     run = Run.open(run)
-    for require in (require_labels, require_bases, require_dna):
+    for require in (require_bases, require_dna):
         require(run, "Scoring variants")
-    found = run.check_genome(genome, allow_mismatch=allow_genome_mismatch)
+    found = run.check_genome(genome, allow_mismatch=options.allow_genome_mismatch)
     if genome.checksum != run.card["genome"]["checksum"]:
         say(found)
-    predictor = Predictor(run, batch_size, strand_average, precision)
+
+    def predictor(model: object = None) -> Predictor:
+        one = run
+        if model is not None:
+            one = copy(run)
+            one.__dict__["model"] = model  # a cached property's value: the card is the run's
+        return Predictor(one, options.batch_size, options.strand_average, options.precision)
+
+    whole = predictor()
+    binary = run.task == "binary"
     return Network(
-        logits=predictor.logits,
+        asker=_asker(whole),
         window=int(run.window),
         anchor=int(run.anchor),
-        batch_size=batch_size,
+        batch_size=whole.batch_size,
         target_names=tuple(map(str, run.target_names)),
         target_labels=_labels(run.card["targets"]),
-        strand_average=predictor.strand_average,
+        targets=tuple(run.card["targets"]),
+        strand_average=whole.strand_average,
         random_split=run.random_split,
         label=run.label,
+        task=run.task,
+        bins=0 if binary else run.output_shape[0],
+        resolution=run.resolution,
+        model_file=run.path if run.path.is_file() else run.path / MODEL,
+        folder=run.folder,
+        members=lambda: [_asker(predictor(model)) for model in ensemble_members(run.model)],
+        thinned=lambda draws, seed: _thinned(run, predictor, draws, seed),
     )
+
+
+def _thinned(run: Run, predictor: Callable, draws: int, seed: int) -> list[Asker]:
+    from seqdl.uncertainty.dropout import thinned_models
+
+    return [_asker(predictor(model)) for model in thinned_models(run.model, draws, seed)]
+
+
+def _asker(predictor) -> Asker:
+    return Asker(predictor.logits if predictor.task == "binary" else predictor.coverage, predictor.strand)
 
 
 def _labels(targets: Sequence[dict]) -> tuple[str, ...]:

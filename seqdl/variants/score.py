@@ -1,32 +1,30 @@
-"""`score_variants`: from a VCF and a trained run to a table of effects, in constant memory."""
+"""`score_variants`: from a VCF and a trained run to a table of effects, in constant memory.
+
+Reading, building windows and writing run beside the network, each in a thread of its own. What has been
+scored is kept in parts beside the output until the output is whole (`seqdl.variants.parts`).
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-import numpy as np
-
 from seqdl.errors import InputError
-from seqdl.files import atomic_path, full_suffix
+from seqdl.files import atomic_path, full_suffix, require_writable
 from seqdl.genome import Genome
 from seqdl.io.chromosomes import reconcile
-from seqdl.io.vcf import VcfChunk, read_vcf, survey_vcf
-from seqdl.prediction.predictor import require_finite
-from seqdl.progress import Progress, progress_bar, say
-from seqdl.variants.alleles import check_anchor
-from seqdl.variants.network import Network, open_network, pick_targets
-from seqdl.variants.scored import Column, ScoredBlock, ScoreMeta
-from seqdl.variants.scores import DEFAULT_SCORES, SCORES, check_scores, compute_scores, outputs_from_logits
-from seqdl.variants.screen import Screened, check_policy, screen
-from seqdl.variants.summary import ScoreSummary, Tally, assembly_notes
+from seqdl.io.vcf import VcfSurvey, survey_vcf
+from seqdl.progress import progress_bar, say
+from seqdl.variants.assembly import Watch, assembly_notes
+from seqdl.variants.clock import Clock
+from seqdl.variants.options import ScoringOptions, check_options
+from seqdl.variants.parts import Parts
+from seqdl.variants.pipeline import Written, local_blocks, sources
+from seqdl.variants.scorer import Scorer
+from seqdl.variants.summary import ScoreSummary, Tally
 from seqdl.variants.writers import RejectsWriter, check_suffix, open_writer
-from seqdl.version import __version__
-
-_BYTES_PER_CHUNK = 1 << 26
 
 
 def score_variants(
@@ -35,17 +33,26 @@ def score_variants(
     genome: Genome | str | Path,
     out: str | Path,
     *,
-    scores: Sequence[str] | str = DEFAULT_SCORES,
+    scores: Sequence[str] | str | None = None,
     ref_mismatch: str = "skip",
+    max_mismatch: float = 0.1,
     anchor: int | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     strand_average: bool | None = None,
     precision: str = "float32",
+    shifts: Sequence[int] = (0,),
+    spread: Sequence[str] = (),
+    draws: int = 10,
+    seed: int = 1,
+    normalize: bool = False,
+    share_reference: int = 0,
     rejects: str | Path | None = None,
     alias: Mapping[str, str] | str | Path | None = None,
     allow_genome_mismatch: bool = False,
     targets: Sequence[str] | None = None,
+    category: str | None = None,
     overwrite: bool = True,
+    restart: bool = False,
 ) -> ScoreSummary:
     """Score every ALT allele of a VCF with a trained network.
 
@@ -59,18 +66,34 @@ def score_variants(
         The reference that the VCF's positions belong to; it must be the run's own.
     out : path
         .tsv, .tsv.gz, .vcf, .vcf.gz, .h5 or .parquet; the layouts stand in `seqdl.variants.writers`.
-    scores : sequence of str or "all"
-        From ref, alt, diff, abs_diff, logit_diff, logfc; the sign is alt - ref.
+    scores : sequence of str or "all", optional
+        Names from `seqdl.variants.scores` (by default diff and logit_diff), or for coverage from
+        `seqdl.variants.coverage_scores` (SAD and logSAD); the sign is alt - ref.
     ref_mismatch : {"skip", "error", "flip", "force"}
         What to do where REF is not what the genome carries; see `seqdl.variants.screen`.
+    max_mismatch : float
+        Stop early where more than this share of the REF alleles differ from the genome (with "skip" and
+        "error"; looked at from 100 alleles on): the VCF is then of another assembly. 1 never stops.
     anchor : int, optional
         0-based index of the variant's first base in the window; the run's own (``window // 2``) by default.
-    batch_size : int
-        Windows that the network takes at once.
+    batch_size : int, optional
+        Windows that the network takes at once; 256, and fewer where windows are long.
     strand_average : bool, optional
         Average the probabilities over both strands; as the run's card says by default.
     precision : {"float32", "bfloat16"}
         Of the computation. bfloat16 moves effects by about 13 % in the median: for a quick look only.
+    shifts : sequence of int
+        Bases by which the window is moved to the left; predictions are averaged over them, bins of
+        coverage brought back to their places first.
+    spread : sequence of str
+        Sources of uncertainty that get columns: members (of an ensemble), strands, shifts, dropout.
+    draws, seed : int
+        Thinned networks of Monte-Carlo dropout.
+    normalize : bool
+        Left-align and trim alleles before they are scored; the output keeps the record and says what changed.
+    share_reference : int
+        Bases of a tile whose variants share one reference window: fewer predictions, and the variants lie
+        beside the window's anchor, so the numbers change. 0 gives each variant its own.
     rejects : path, optional
         Where rejected alleles go; beside `out`, ending in ``.rejects.tsv``, by default.
     alias : mapping or path, optional
@@ -79,8 +102,13 @@ def score_variants(
         Score on another genome than the run was trained on.
     targets : sequence of str, optional
         Names of targets to write, with ``*`` and ``?`` as wildcards; all by default.
+    category : str, optional
+        Write means over categories of targets: a column of the run's target table (cell, assay,
+        treatment), or a TSV of target and category.
     overwrite : bool
         Replace `out` and `rejects` if they exist.
+    restart : bool
+        Begin anew even where parts of the same job are there; otherwise it goes on from them.
 
     Returns
     -------
@@ -92,55 +120,55 @@ def score_variants(
     InputError
         If an input is unusable or does not fit the run; then nothing is written.
     """
-    began = time.monotonic()
-    suffix, names, policy = check_suffix(out), check_scores(scores), check_policy(ref_mismatch)
-    if batch_size < 1:
-        raise InputError(f"`batch_size` must be a positive number of windows. Received: {batch_size}.")
+    began, clock = time.monotonic(), Clock()
+    suffix = check_suffix(out)
+    options = check_options(
+        ScoringOptions(
+            scores=scores, targets=targets, category=category, ref_mismatch=ref_mismatch, anchor=anchor,
+            batch_size=batch_size, strand_average=strand_average, precision=precision, shifts=shifts,
+            spread=spread, draws=draws, seed=seed, normalize=normalize, share_reference=share_reference,
+            allow_genome_mismatch=allow_genome_mismatch,
+        )
+    )  # fmt: skip
+    watch = Watch(max_mismatch, ref_mismatch)
     out, rejects = _output_paths(out, rejects, vcf, overwrite)
     survey = survey_vcf(vcf)
     genome = genome if isinstance(genome, Genome) else Genome(genome)
-    network = open_network(run, genome, batch_size, strand_average, precision, allow_genome_mismatch)
-    anchor = check_anchor(network.window, network.anchor if anchor is None else anchor)
-    chosen = pick_targets(network.target_names, targets)
     contigs = reconcile(survey.contigs, genome.names, alias, what="VCF")
     if contigs.report:
         say(contigs.report)
-    meta = ScoreMeta(
-        seqdl=__version__,
-        model=network.label,
-        genome=genome.name,
-        genome_checksum=genome.checksum,
-        window=network.window,
-        anchor=anchor,
-        strand_average=network.strand_average,
-        precision=precision,
-        ref_mismatch=policy,
-        scores=names,
-        columns=tuple(Column(name, SCORES[name].formula, SCORES[name].meaning) for name in names),
-        targets=tuple(network.target_names[i] for i in chosen),
-        target_labels=tuple(network.target_labels[i] for i in chosen),
-        random_split=network.random_split,
-        selected=targets is not None,
+    scorer = Scorer(run, genome, contigs.mapping, options)
+    keep_lines = suffix.startswith(".vcf")
+    parts = Parts(
+        out.with_name(f"{out.name}.parts"),
+        _plan(vcf, survey, genome, scorer, contigs.mapping, options, keep_lines),
     )
-    size = max(batch_size, min(8 * batch_size, _BYTES_PER_CHUNK // network.window))
-    chunks = read_vcf(vcf, size, keep_lines=suffix.startswith(".vcf"))
+    there = parts.begin(restart)
+    if there:
+        say(f"Going on where an earlier job was cut off: {there:,} chunks are scored ({parts.folder}).")
     tally = Tally()
     opened = time.monotonic()
-    with ExitStack() as stack:
-        # Left in the opposite order: the writers are closed, then both files take their names.
-        aside = [stack.enter_context(atomic_path(path)) for path in (rejects, out)]
-        lengths = {
-            name: genome.lengths[contigs.mapping[name]] for name in survey.contigs if name in contigs.mapping
-        }
-        writer = stack.enter_context(closing(open_writer(aside[1], meta, survey.header, lengths)))
-        bin_ = stack.enter_context(closing(RejectsWriter(aside[0])))
-        progress = stack.enter_context(progress_bar(survey.alleles, "Scoring variants", "alleles"))
-        prepared = ((c, screen(c, genome, contigs.mapping, network.window, anchor, policy)) for c in chunks)
-        for chunk, screened in stack.enter_context(closing(_one_ahead(prepared))):
-            block = _score(chunk, screened, network, chosen, names, progress)
-            writer.write(block)
-            bin_.write(block)
-            tally.add(block, screened)
+    try:
+        with ExitStack() as stack:
+            # Left in the opposite order: the writers are closed, then both files take their names.
+            aside = [stack.enter_context(atomic_path(path)) for path in (rejects, out)]
+            lengths = {
+                name: genome.lengths[contigs.mapping[name]]
+                for name in survey.contigs
+                if name in contigs.mapping
+            }
+            writer = stack.enter_context(closing(open_writer(aside[1], scorer.meta, survey.header, lengths)))
+            bin_ = stack.enter_context(closing(RejectsWriter(aside[0])))
+            progress = stack.enter_context(progress_bar(survey.alleles, "Scoring variants", "alleles"))
+            written = stack.enter_context(Written((writer, bin_), parts, clock))
+            prepared = sources(vcf, scorer, parts, keep_lines, clock)
+            for block, counts, new in local_blocks(prepared, scorer, progress, clock, written):
+                tally.add(block, counts, new)
+                watch.look(tally, survey, contigs.mapping, genome, block)
+        parts.remove()
+    except BaseException:
+        _say_what_is_kept(parts)
+        raise
     finished = time.monotonic()
     notes = (*assembly_notes(survey, contigs.mapping, genome), *tally.notes(survey))
     return ScoreSummary(
@@ -154,9 +182,44 @@ def score_variants(
         mismatches=tally.mismatches,
         swapped=tally.swapped,
         seconds=finished - began,
-        rate=tally.scored / max(finished - opened, 1e-9),
+        rate=tally.new / max(finished - opened, 1e-9),
         notes=notes,
+        clock=clock.text(finished - opened),
     )
+
+
+def _say_what_is_kept(parts: Parts) -> None:
+    """Tell that an unfinished job can go on, or remove what would only lie about."""
+    parts.remove_if_empty()
+    if parts.folder.is_dir():
+        say(f"What is scored already is kept in {parts.folder}; the same command goes on from there.")
+
+
+def _plan(
+    vcf: str | Path,
+    survey: VcfSurvey,
+    genome: Genome,
+    scorer: Scorer,
+    mapping: Mapping[str, str],
+    options: ScoringOptions,
+    keep_lines: bool,
+) -> dict:
+    """Describe a job by all that decides its numbers and how it is cut."""
+    stat = Path(vcf).expanduser().stat()
+    model = scorer.network.model_file
+    return {
+        "vcf": [str(Path(vcf).expanduser().resolve()), stat.st_size, stat.st_mtime_ns],
+        "records": survey.records,
+        "genome": genome.checksum,
+        "contigs": dict(mapping),
+        "model": [scorer.network.label, *scorer.network.target_names[:3]]
+        if model is None
+        else [str(model.resolve()), model.stat().st_size, model.stat().st_mtime_ns],
+        "options": options.described(),
+        "chunk_records": scorer.chunk_records,
+        "keep_lines": keep_lines,
+        "seqdl": scorer.meta.seqdl,
+    }
 
 
 def _output_paths(
@@ -176,47 +239,5 @@ def _output_paths(
             raise InputError(
                 f"{path} exists, and `overwrite` is off. Give another name, or let it be replaced."
             )
+        require_writable(path)
     return out, rejects
-
-
-def _one_ahead(items: Iterator) -> Iterator:
-    """Iterate while a thread prepares the next item: reading overlaps with the network."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(next, items, None)
-        while (item := waiting.result()) is not None:
-            waiting = pool.submit(next, items, None)
-            yield item
-
-
-def _score(
-    chunk: VcfChunk,
-    screened: Screened,
-    network: Network,
-    chosen: np.ndarray,
-    names: Sequence[str],
-    progress: Progress,
-) -> ScoredBlock:
-    """Run the network on a chunk's windows, each reference window once, and compute the scores."""
-    ref_windows, alt_windows = screened.windows
-    first = ~screened.shared
-    codes = np.concatenate([ref_windows[first], alt_windows])
-    logits = np.empty((len(codes), len(chosen)), np.float32)
-    told, n = 0, len(chunk.pos)
-    for start in range(0, len(codes), 2 * network.batch_size):
-        part = slice(start, start + 2 * network.batch_size)
-        logits[part] = network.logits(codes[part])[:, chosen]
-        done = n * min(part.stop, len(codes)) // len(codes)
-        progress.advance(done - told)
-        told = done
-    progress.advance(n - told)
-    require_finite(logits)
-    place = np.cumsum(first) - 1
-    ref, alt = outputs_from_logits(logits[: first.sum()][place]), outputs_from_logits(logits[first.sum() :])
-    values = compute_scores(names, ref, alt)
-    diff = np.abs(alt.p - ref.p)
-    best = diff.argmax(axis=1) if len(diff) else np.zeros(0, np.int64)
-    pick = np.arange(len(best))
-    largest = (x[pick, best].astype(np.float32) for x in (ref.p, alt.p, diff))
-    return ScoredBlock(
-        chunk, screened.rows, screened.flags, screened.reasons, screened.details, values, best, *largest, {}
-    )

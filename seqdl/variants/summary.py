@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from seqdl.genome import Genome
 from seqdl.io.vcf import VcfSurvey
 from seqdl.variants.scored import ScoredBlock
-from seqdl.variants.screen import FLAGS, REASONS, Screened
+from seqdl.variants.screen import FLAGS, REASONS
 from seqdl.words import duration
 
 _MANY_MISMATCHES = 0.1
@@ -33,6 +32,8 @@ class ScoreSummary(NamedTuple):
         Time it took in all, and alleles scored per second once everything was open.
     notes : tuple of str
         What a person should know about the result.
+    clock : str
+        Where the time went; the stages run beside each other.
     """
 
     out: Path
@@ -47,6 +48,7 @@ class ScoreSummary(NamedTuple):
     seconds: float
     rate: float
     notes: tuple[str, ...]
+    clock: str = ""
 
     def text(self) -> str:
         """Return the summary as lines for a person."""
@@ -62,6 +64,8 @@ class ScoreSummary(NamedTuple):
                 f"  REF alleles that differ from the genome: {self.mismatches:,}; "
                 f"of these look swapped with ALT: {self.swapped:,}"
             )
+        if self.clock and self.seconds >= 2:
+            lines.append(f"  time: {self.clock}")
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join([*lines, f"scores:  {self.out}", f"rejects: {self.rejects}"])
 
@@ -70,17 +74,23 @@ class Tally:
     """Counts what happened, block by block."""
 
     def __init__(self) -> None:
-        self.scored = self.mismatches = self.swapped = 0
+        self.scored = self.mismatches = self.swapped = self.new = 0
         self.rejected: Counter[str] = Counter()
         self.flags: Counter[str] = Counter()
 
-    def add(self, block: ScoredBlock, screened: Screened) -> None:
-        """Count a block."""
+    def add(self, block: ScoredBlock, counts: tuple[int, int], new: bool) -> None:
+        """Count a block; `counts` are its mismatches and swapped ones, `new` if it was scored now."""
         self.scored += len(block.rows)
-        self.mismatches += screened.mismatches
-        self.swapped += screened.swapped
+        self.new += len(block.rows) if new else 0
+        self.mismatches += counts[0]
+        self.swapped += counts[1]
         self.rejected.update(reason for reason in block.reasons if reason)
         self.flags.update(name for flags in block.flags if flags != "." for name in flags.split(";"))
+
+    @property
+    def checked(self) -> int:
+        """Alleles whose REF was compared with the genome."""
+        return self.scored + self.rejected["REF_MISMATCH"]
 
     def by_reason(self) -> dict[str, int]:
         """Return the rejected alleles' counts in the order of `REASONS`."""
@@ -88,7 +98,7 @@ class Tally:
 
     def notes(self, survey: VcfSurvey) -> Iterator[str]:
         """Yield what the counts mean, where they are unusual."""
-        checked = self.scored + self.rejected["REF_MISMATCH"]
+        checked = self.checked
         # A few wrong ones in a small file say nothing about the assembly.
         if self.mismatches > max(_MANY_MISMATCHES * checked, min(10, checked / 2)):
             yield (
@@ -100,28 +110,3 @@ class Tally:
         elif self.scored == 0:
             reason, count = self.rejected.most_common(1)[0]
             yield f"no allele could be scored; most ({count:,}) because: {REASONS[reason]} ({reason})"
-
-
-def assembly_notes(survey: VcfSurvey, mapping: Mapping[str, str], genome: Genome) -> Iterator[str]:
-    """Yield where the VCF's header gives a contig another length than the genome has.
-
-    Parameters
-    ----------
-    survey : VcfSurvey
-        Whose `declared` holds the header's contig lengths, in bp; None where it gives none.
-    mapping : mapping of str
-        The genome's name for each contig of the VCF.
-    genome : Genome
-
-    Yields
-    ------
-    note : str
-        On the first such contig only; nothing where the lengths agree.
-    """
-    for name, length in survey.declared.items():
-        if length and name in mapping and length != genome.lengths[mapping[name]]:
-            yield (
-                f"the VCF's header gives {name} {length:,} bases, the genome's {mapping[name]} has "
-                f"{genome.lengths[mapping[name]]:,}: another assembly, or a part of the contig?"
-            )
-            return

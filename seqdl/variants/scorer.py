@@ -1,0 +1,319 @@
+"""`Scorer`: one chunk of alleles in, their scores out; the result depends on the chunk and on nothing else.
+
+It is what `score_variants`, `seqdl background` and a remote worker have in common.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from seqdl.genome import Genome
+from seqdl.io.vcf import VcfChunk
+from seqdl.variants.alleles import check_anchor
+from seqdl.variants.annotate import Annotations
+from seqdl.variants.categories import Categories, read_categories
+from seqdl.variants.coverage_scores import COVERAGE_SCORES, DEFAULT_COVERAGE_SCORES, coverage_scores
+from seqdl.variants.network import open_network, pick_targets
+from seqdl.variants.options import ScoringOptions, check_options
+from seqdl.variants.passes import Answers, Passes, Prediction
+from seqdl.variants.scored import Column, ScoredBlock, ScoreMeta
+from seqdl.variants.scores import DEFAULT_SCORES, SCORES, check_scores, compute_scores
+from seqdl.variants.screen import Screened, screen
+from seqdl.variants.spread import spread_columns, spread_values
+from seqdl.version import __version__
+
+_HELD_BYTES = 1 << 27  # predictions kept at once
+_CHUNK_BYTES = 1 << 26  # windows in a chunk
+_BATCHES_A_CHUNK = 16  # enough that the last batch, which is filled up, weighs little
+
+
+class Scorer:
+    """Score chunks of alleles with one network.
+
+    Parameters
+    ----------
+    run : path, Run, or predictor
+        See `seqdl.variants.network.open_network`.
+    genome : Genome
+        The reference.
+    contigs : mapping
+        The variants' contig names to the genome's.
+    options : ScoringOptions
+
+    Attributes
+    ----------
+    meta : ScoreMeta
+        How the numbers are made, for an output's header.
+    chunk_records : int
+        Records that are best taken together: they fill the network's batches.
+    window, anchor : int
+        Bases of the windows that are built, and index of a variant's first base in them.
+
+    Raises
+    ------
+    InputError
+        If the options do not fit the run.
+    """
+
+    def __init__(
+        self, run: object, genome: Genome, contigs: Mapping[str, str], options: ScoringOptions
+    ) -> None:
+        self.options = options = check_options(options)
+        self._genome, self._contigs = genome, contigs
+        self.network = network = open_network(run, genome, options)
+        anchor = check_anchor(network.window, network.anchor if options.anchor is None else options.anchor)
+        self._binary = network.task == "binary"
+        table = SCORES if self._binary else COVERAGE_SCORES
+        wanted = options.scores or (DEFAULT_SCORES if self._binary else DEFAULT_COVERAGE_SCORES)
+        chosen = pick_targets(network.target_names, options.targets)
+        self._passes = Passes(network, options, chosen, anchor)
+        self.window, self.anchor = self._passes.window, self._passes.anchor
+        self._annotations = Annotations(network, genome, options, chosen, anchor)
+        wanted, extra = self._annotations.split(wanted)
+        names = check_scores(wanted, table, "probabilities" if self._binary else "coverage")
+        columns = [Column(name, table[name].formula, table[name].meaning) for name in names]
+        effects = tuple(table[name] for name in names if table[name].effect)
+        spread = spread_columns(effects, options.spread)
+        self._names, self._effects = names, effects
+        derived = self._annotations.columns(names, extra)
+        self._categories: Categories | None = None
+        targets = [network.targets[i] for i in chosen]
+        if options.category is not None:
+            self._categories = read_categories(options.category, targets)
+            derived, notes = (), ()
+            self._annotations.off()
+        columns += [*spread, *derived]
+        notes = self._annotations.notes()
+        if options.normalize:
+            notes = (
+                Column(
+                    "normalized", "pos:ref:alt", "the allele that was scored, where normalising changed it"
+                ),
+                *notes,
+            )
+        categories = self._categories
+        self.meta = ScoreMeta(
+            seqdl=__version__,
+            model=network.label,
+            genome=genome.name,
+            genome_checksum=genome.checksum,
+            window=network.window,
+            anchor=anchor,
+            strand_average=network.strand_average,
+            precision=options.precision,
+            ref_mismatch=options.ref_mismatch,
+            scores=tuple(column.name for column in columns),
+            targets=categories.names if categories else tuple(network.target_names[i] for i in chosen),
+            columns=tuple(columns),
+            notes=notes,
+            target_labels=categories.names if categories else tuple(network.target_labels[i] for i in chosen),
+            task=network.task,
+            best=("|P(alt) - P(ref)|", "probabilities")
+            if self._binary
+            else ("|logSAD|", "totals over the bins"),
+            settings=tuple(self._settings()),
+            random_split=network.random_split,
+            selected=options.targets is not None,
+        )
+        self.chunk_records = max(
+            network.batch_size,
+            min(_BATCHES_A_CHUNK * network.batch_size, _CHUNK_BYTES // self.window),
+        )
+
+    def _settings(self) -> Iterator[tuple[str, str]]:
+        """Yield the choices that are not a matter of course."""
+        options, network = self.options, self.network
+        if options.shifts != (0,):
+            yield "shifts", f"{','.join(map(str, options.shifts))} (bases to the left; predictions averaged)"
+        if not self._binary:
+            bins = self._passes.bins
+            yield "bins", f"{bins.stop - bins.start} of {network.resolution} bases"
+            yield "indels", "each side of an indel from the window in which it did not move"
+        if options.normalize:
+            yield "normalize", "alleles left-aligned and trimmed before scoring"
+        if options.share_reference:
+            yield (
+                "share_reference",
+                f"{options.share_reference} (variants of a tile of so many bases lie beside the anchor, in "
+                "one reference window)",
+            )
+        if options.spread:
+            draws = f"; dropout: {options.draws} networks, seed {options.seed}"
+            yield "spread", ",".join(options.spread) + (draws if "dropout" in options.spread else "")
+        if self._categories:
+            yield "category", f"{self._categories.source}; values are means over a category's targets"
+        yield from self._annotations.settings()
+
+    def screen(self, chunk: VcfChunk) -> tuple[Screened, dict[str, list[str]]]:
+        """Sort a chunk's alleles and build windows; the notes hold "normalized" where that was asked for."""
+        notes, used = {}, chunk
+        if self.options.normalize:
+            from seqdl.variants.normalize import normalize_alleles
+
+            used, changed = normalize_alleles(chunk, self._genome, self._contigs)
+        screened = screen(
+            used,
+            self._genome,
+            self._contigs,
+            self.window,
+            self.anchor,
+            self.options.ref_mismatch,
+            share=self.options.share_reference,
+            both_sides=not self._binary,
+        )
+        if self.options.normalize:
+            notes["normalized"] = [changed[i] for i in screened.rows.tolist()]
+        return screened, notes
+
+    def score(self, chunk: VcfChunk) -> tuple[ScoredBlock, Screened]:
+        """Score a chunk of alleles.
+
+        Parameters
+        ----------
+        chunk : VcfChunk
+
+        Returns
+        -------
+        block : ScoredBlock
+        screened : Screened
+        """
+        screened, notes = self.screen(chunk)
+        return self.score_screened(chunk, screened, notes), screened
+
+    def score_screened(
+        self,
+        chunk: VcfChunk,
+        screened: Screened,
+        notes: Mapping[str, list[str] | np.ndarray],
+        advance: Callable[[int], None] = lambda _: None,
+    ) -> ScoredBlock:
+        """Score alleles whose windows are built.
+
+        Parameters
+        ----------
+        chunk : VcfChunk
+        screened : Screened
+            Of that chunk.
+        notes : mapping
+            Columns of single alleles that are known already, one entry a row of `screened`.
+        advance : callable
+            Told how many of the chunk's alleles are done.
+
+        Returns
+        -------
+        block : ScoredBlock
+
+        Raises
+        ------
+        InputError
+            If the network returns NaN or infinity.
+        """
+        m, n = len(screened.rows), len(chunk.pos)
+        targets = len(self.meta.targets)
+        values = {name: np.empty((m, targets), np.float32) for name in self.meta.scores}
+        best = np.zeros(m, np.int64)
+        summary = np.empty((3, m), np.float32)
+        notes = {**{c.name: np.empty(m, np.float32) for c in self._annotations.notes()}, **notes}
+        flags = list(screened.flags)
+        # Two windows an allele; whole batches, as far as predictions may be held.
+        windows = _HELD_BYTES // (8 * max(self._passes.numbers, 1))
+        batch = self.network.batch_size
+        step = max(1, (windows // batch * batch or min(windows, batch)) // 2)
+        told = 0
+        for start in range(0, m, step):
+            rows = slice(start, min(start + step, m))
+
+            def tick(done: int, total: int, start: int = start, rows: slice = rows) -> None:
+                nonlocal told
+                now = int(n * (start + (rows.stop - start) * done / total) / m)
+                advance(now - told)
+                told = now
+
+            ref, alt = self._predict(screened, rows, tick)
+            part = self._values(ref, alt)
+            added, marks, noted = self._annotations.of(ref.mean, alt.mean, part, screened, rows, self._passes)
+            part |= added
+            if self._categories:
+                part = {name: self._categories.mean(x) for name, x in part.items() if name in values}
+            for name in values:
+                values[name][rows] = part[name]
+            best[rows], summary[:, rows] = self._largest(ref.mean, alt.mean)
+            for name, x in noted.items():
+                notes[name][rows] = x
+            for i in np.flatnonzero(marks).tolist():
+                flag = flags[start + i]
+                flags[start + i] = "UNLIKE_TRAINING" if flag == "." else f"{flag};UNLIKE_TRAINING"
+        advance(n - told)
+        notes = {c.name: notes[c.name] for c in self.meta.notes}
+        return ScoredBlock(
+            chunk, screened.rows, flags, screened.reasons, screened.details, values, best, *summary, notes
+        )
+
+    def _predict(
+        self, screened: Screened, rows: slice, tick: Callable[[int, int], None]
+    ) -> tuple[Answers, Answers]:
+        """Predict both alleles of some rows, each reference window once."""
+        ref, alt = (windows[rows] for windows in screened.windows)
+        first = ~screened.shared[rows]
+        first[:1] = True
+        among = (screened.moved >= rows.start) & (screened.moved < rows.stop)
+        moved = screened.moved[among] - rows.start
+        codes = [ref[first], alt]
+        if moved.size:
+            codes.append(screened.right[among])
+        codes = np.concatenate(codes)
+        total, done = len(codes) * self._passes.passes, 0
+
+        def count(predicted: int) -> None:
+            nonlocal done
+            done += predicted
+            tick(done, total)
+
+        answers = self._passes.ask(codes, count)
+        refs, m = int(first.sum()), len(alt)
+        of_ref = answers.take((np.cumsum(first) - 1) if refs < m else slice(0, refs))
+        of_alt = answers.take(slice(refs, refs + m))
+        if moved.size:
+            right = answers.take(slice(refs + m, None))
+            of_alt = of_alt.paired(right, lambda left, right: self._stitched(left, right, moved))
+        return of_ref, of_alt
+
+    def _stitched(self, left: np.ndarray, right: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        """Take each bin of an indel's alt profile from the window in which its side did not move."""
+        network, bins = self.network, self._passes.bins
+        here = (self.meta.anchor - network.margin) // network.resolution - bins.start
+        stitched = left.copy()
+        for_right = np.arange(left.shape[1]) > here
+        stitched[np.ix_(moved, for_right)] = right[:, for_right]
+        if 0 <= here < left.shape[1]:
+            stitched[moved, here] = (left[moved, here] + right[:, here]) / 2
+        return stitched
+
+    def _values(self, ref: Answers, alt: Answers) -> dict[str, np.ndarray]:
+        compute = self._compute
+        needed = tuple(dict.fromkeys((*self._names, *self._annotations.needs)))
+        values = compute(needed, ref.mean, alt.mean)
+        for source, found in ref.sources.items():
+            names = tuple(score.name for score in self._effects)
+            entries = [compute(names, r, a) for r, a in zip(found, alt.sources[source], strict=True)]
+            values |= spread_values(self._effects, source, values, entries)
+        return values
+
+    def _compute(self, names: tuple[str, ...], ref: Prediction, alt: Prediction) -> dict[str, np.ndarray]:
+        return (compute_scores if self._binary else coverage_scores)(names, ref, alt)
+
+    def _largest(self, ref: Prediction, alt: Prediction) -> tuple[np.ndarray, np.ndarray]:
+        """Find the target with the largest effect: its place (m,), and (3, m) its ref, alt and size."""
+        if self._binary:
+            ref, alt = ref.p, alt.p
+        else:
+            totals = self._compute(("ref", "alt"), ref, alt)
+            ref, alt = totals["ref"], totals["alt"]
+        if self._categories:
+            ref, alt = self._categories.mean(ref), self._categories.mean(alt)
+        size = np.abs(alt - ref) if self._binary else np.abs(np.log2(alt + 1.0) - np.log2(ref + 1.0))
+        best = size.argmax(axis=1)
+        pick = np.arange(len(best)), best
+        return best, np.stack([ref[pick], alt[pick], size[pick]])
