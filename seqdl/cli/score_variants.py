@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--category", metavar="KEY",
-        help="means over categories of targets: cell, assay, treatment, or a TSV of target<TAB>category",
+        help="means over categories of targets: category, cell, assay, treatment, or a TSV of target<TAB>category",
     )  # fmt: skip
     parser.add_argument(
         "--ref-mismatch", choices=("error", "skip", "flip", "force"), default="skip",

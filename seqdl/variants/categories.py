@@ -12,7 +12,7 @@ from seqdl.errors import InputError
 from seqdl.files import read_lines
 from seqdl.words import few, suggest
 
-_KEYS = ("cell", "assay", "treatment", "name")
+_KEYS = ("category", "cell", "assay", "treatment")
 
 
 class Categories(NamedTuple):
@@ -42,7 +42,7 @@ def read_categories(source: str, targets: Sequence[dict]) -> Categories:
     Parameters
     ----------
     source : str
-        A column of the run's target table (cell, assay, treatment, name), or a TSV whose lines are target
+        A column of the run's target table (category, cell, assay, treatment), or a TSV whose lines are target
         and category; targets that it does not name belong to none.
     targets : sequence of dict
         The targets' rows of the card.

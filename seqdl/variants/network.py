@@ -88,7 +88,7 @@ def open_network(run: object, genome: Genome, options: ScoringOptions) -> Networ
 
     Parameters
     ----------
-    run : path, Run, or predictor
+    run : path, Run, Network, or predictor
         A predictor has ``logits``, ``window`` and ``target_names``.
     genome : Genome
         Checked against the run's card.
@@ -103,6 +103,8 @@ def open_network(run: object, genome: Genome, options: ScoringOptions) -> Networ
     InputError
         If the run is unusable, or its genome is another one.
     """
+    if isinstance(run, Network):
+        return run
     if hasattr(run, "logits"):
         names = tuple(map(str, run.target_names))
         return Network(

@@ -38,3 +38,24 @@ def letters(genome, chrom, pos, size=1):
 def other(letter):
     """Return a base that is not this one."""
     return "CAAA"["ACGT".index(letter)]
+
+
+def chunk_of(rows, genome):
+    """Make a chunk of variants (contig, 1-based position, kind[, size]) whose REF is the genome's."""
+    from seqdl.io.vcf import VcfChunk
+
+    chroms, positions, refs, alts = [], [], [], []
+    for chrom, pos, kind, *size in rows:
+        size = size[0] if size else 2
+        first = letters(genome, chrom, pos)
+        ref, alt = {
+            "SNV": (first, other(first)),
+            "insertion": (first, first + "GATTACAGATTACA"[:size]),
+            "deletion": (letters(genome, chrom, pos, 1 + size), first),
+        }[kind]
+        chroms.append(chrom)
+        positions.append(pos)
+        refs.append(ref)
+        alts.append(alt)
+    n = len(rows)
+    return VcfChunk(np.arange(n), chroms, np.array(positions), ["."] * n, refs, alts, None)
