@@ -7,6 +7,7 @@ import pytest
 
 from seqdl.errors import InputError
 from seqdl.io.vcf import read_vcf, survey_vcf
+from seqdl.io.vcf_opening import open_vcf
 
 HEADER = (
     "##fileformat=VCFv4.2\n##contig=<ID=chr1,length=1000>\n"
@@ -86,7 +87,7 @@ def test_reading_may_stop_early(tmp_path):
         (bytes(range(256)) * 20, "binary file"),
         (RECORDS.encode(), "has no header: its first line is 'chr1"),
         (HEADER.splitlines()[-1].encode() + b"\n" + RECORDS.encode(), "has no header"),
-        (b"##fileformat=VCFv4.2\n" + RECORDS.encode(), "header that htslib does not accept"),
+        (b"##fileformat=VCFv4.2\n" + RECORDS.encode(), "REF ALT ...' line is missing"),
         (b">chr1\nACGT\n", "has no header"),
         ((HEADER + RECORDS).encode()[:-20], r"cannot be read after record 2 \(chr2:5\)"),
         ((HEADER + "chr1\tten\t.\tA\tC\t.\t.\t.\n").encode(), "cannot be read at its first record"),
@@ -155,3 +156,93 @@ def test_text_that_is_not_utf8_is_named(tmp_path, where):
     with pytest.raises(InputError, match="not UTF-8"):
         survey_vcf(path)
         list(read_vcf(path))
+
+
+SAMPLES = ("S1", "S2", "S3")
+GENOTYPED = HEADER.replace("#CHROM", '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">\n#CHROM').replace(
+    "INFO\n", "INFO\tFORMAT\t" + "\t".join(SAMPLES) + "\n"
+)
+GENOTYPES = (
+    "chr1\t10\t.\tA\tC,G\t.\t.\tAC=1,2\tGT\t0|1\t1|2\t./.\nchr1\t12\t.\tA\tC\t.\t.\tAC=1\tGT\t0|1\t1|1\t0/0\n"
+)
+
+
+def bcf(path, text):
+    plain = path.with_suffix(".vcf")
+    plain.write_text(text)
+    with pysam.VariantFile(str(plain)) as source:
+        with pysam.VariantFile(str(path), "wb", header=source.header) as sink:
+            for record in source:
+                sink.write(record)
+    return path
+
+
+@pytest.mark.parametrize("how", ["plain", "crlf", "gzip", "bgzip", "bcf"])
+def test_samples_are_named_and_otherwise_passed_over(tmp_path, how):
+    text = GENOTYPED + GENOTYPES
+    path = bcf(tmp_path / "in.bcf", text) if how == "bcf" else wrap(tmp_path / "in.vcf", text, how)
+    survey = survey_vcf(path)
+    assert (survey.samples, survey.records, survey.alleles) == (SAMPLES, 2, 3)
+    assert survey == survey_vcf(path, samples=True)
+    assert survey.header.splitlines()[-1].split("\t")[9:] == list(SAMPLES)
+    with_lines = [row for chunk in read_vcf(path, keep_lines=True) for row in zip(chunk.pos, chunk.alts)]
+    assert [(pos, alt) for _, _, pos, _, _, alt in rows(path)] == with_lines
+    assert [line for chunk in read_vcf(path, keep_lines=True) for line in chunk.lines] == GENOTYPES.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("places", "unsorted"),
+    [
+        ([("a", 1), ("a", 1), ("a", 5), ("b", 2)], ""),
+        ([], ""),
+        ([("b", 9), ("a", 1)], ""),
+        ([("a", 5), ("a", 9), ("a", 8), ("a", 1)], "record 3 (a:8) follows a:9"),
+        ([("a", 5), ("b", 9), ("a", 8), ("a", 1)], "record 3 returns to a, after b"),
+    ],
+)
+def test_a_survey_says_where_the_order_breaks_first(tmp_path, places, unsorted):
+    text = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    text += "".join(f"{chrom}\t{pos}\t.\tA\tC\t.\t.\t.\n" for chrom, pos in places)
+    survey = survey_vcf(wrap(tmp_path / "in.vcf", text, "plain"))
+    assert (survey.unsorted, survey.sorted) == (unsorted, not unsorted)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEADER + RECORDS + "\n", "after record 3 .*: line 8 is blank. Remove it"),
+        (HEADER + "chr1 10 . A C . . .\n", "line 5 .*blanks between its fields.*separated by tabs"),
+        (HEADER + RECORDS + HEADER + RECORDS, "line 8 is a header line among the records.*bcftools concat"),
+        (HEADER + "chr1\tten\t.\tA\tC\t.\t.\t.\n", "line 5 .* has the position 'ten'"),
+        (HEADER + "chr1\t-3\t.\tA\tC\t.\t.\t.\n", "line 5 .* has the position '-3'"),
+        (HEADER + "chr1\t10\t.\tA\n", "line 5 .* has 4 columns, and the '#CHROM' line 8. Complete it"),
+        (HEADER + RECORDS + "chr1\t10\t.\tA", "last line and has no end, so the file may be cut off"),
+        (HEADER.replace("\t", " ") + RECORDS, "'#CHROM' line has blanks between the names"),
+        ("\ufeff" + HEADER + RECORDS, "byte order mark"),
+        ((HEADER + RECORDS).replace("\n", "\r"), "carriage returns alone"),
+        (GENOTYPED.replace("S3", "S1") + GENOTYPES, r"two samples have one name \(S1\). Rename one"),
+        ((GENOTYPED + GENOTYPES)[:-12], "its last line has 10 columns of 12, and no end"),
+    ],
+)
+def test_the_faulty_line_is_named(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        survey_vcf(wrap(tmp_path / "in.vcf", text, "plain"))
+
+
+def test_damage_in_the_samples_is_found_on_request(tmp_path):
+    path = wrap(tmp_path / "in.vcf", GENOTYPED + GENOTYPES.replace("\t0/0", ""), "plain")
+    assert survey_vcf(path).records == 2
+    with pytest.raises(InputError, match="has 11 columns, and the '#CHROM' line 12"):
+        survey_vcf(path, samples=True)
+
+
+def test_a_sample_that_is_not_there_suggests_its_neighbour(tmp_path):
+    path = wrap(tmp_path / "in.vcf", GENOTYPED + GENOTYPES, "bgzip")
+    with open_vcf(path, ["S2"]) as file:
+        assert [record.samples[0].allele_indices for record in file.records] == [(1, 2), (1, 1)]
+    with pytest.raises(InputError, match="no sample 'S22', among 3 samples. Did you mean 'S2'"):
+        open_vcf(path, ["S22"]).__enter__()
+    with pytest.raises(InputError, match="among 3 samples. The first one is 'S1'"):
+        open_vcf(path, ["NA12878"]).__enter__()
+    with pytest.raises(InputError, match="no genotypes.*Received: the sample 'S1'"):
+        open_vcf(wrap(tmp_path / "sites.vcf", HEADER + RECORDS, "plain"), ["S1"]).__enter__()
