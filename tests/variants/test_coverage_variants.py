@@ -110,7 +110,9 @@ def test_an_indel_changes_its_own_bins_alone(network, genome, kind, size):
 def test_a_shift_by_whole_bins_changes_nothing(network, genome):
     """Bins that are brought back to their places hold what the unshifted ones hold."""
     rows = [("chrA", pos, "SNV") for pos in (300, 333, 500)]
-    shifted = Scorer(network, genome, {"chrA": "chrA"}, ScoringOptions(shifts=(0, RESOLUTION, -2 * RESOLUTION)))
+    shifted = Scorer(
+        network, genome, {"chrA": "chrA"}, ScoringOptions(shifts=(0, RESOLUTION, -2 * RESOLUTION))
+    )
     alone = Scorer(network, genome, {"chrA": "chrA"}, ScoringOptions(shifts=(0,)))
     chunk = chunk_of(rows, genome)
     screens = [scorer.screen(chunk)[0] for scorer in (shifted, alone)]
@@ -159,7 +161,9 @@ def test_shifts_that_leave_no_bin_are_refused(network, genome):
 
 
 def test_the_largest_effect_is_by_log_sad(network, genome):
-    got = score(network, genome, [("chrA", p, "SNV") for p in range(100, 140)], scores=("logSAD", "ref", "alt"))
+    got = score(
+        network, genome, [("chrA", p, "SNV") for p in range(100, 140)], scores=("logSAD", "ref", "alt")
+    )
     best = np.abs(got.values["logSAD"]).argmax(axis=1)
     np.testing.assert_array_equal(got.max_target, best)
     rows = np.arange(len(best))
