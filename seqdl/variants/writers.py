@@ -1,60 +1,84 @@
-"""Where scores go, by the suffix of the output: one interface, the same float32 numbers in each.
+"""Where scores go, by the suffix of the output: one interface, the same rows and float32 numbers in each.
 
-``.tsv``, ``.tsv.gz`` (bgzip, so that tabix can index a sorted one)
+``.tsv``, ``.tsv.gz`` (bgzip, with a tabix index where the rows are sorted)
     Lines ``##key=value`` say how the numbers were made (sign, formulas, window, anchor, genome, …), the
     last of them, ``##meta=``, as JSON. Then one row per scored ALT allele, in the VCF's order::
 
-        #CHROM POS ID REF ALT FLAG MAX_TARGET MAX_REF MAX_ALT MAX_ABS_DIFF <target>:<score> ...
+        #CHROM POS ID REF ALT FLAG MAX_TARGET MAX_REF MAX_ALT MAX_ABS_DIFF <note> ... <target>:<score> ...
 
-    MAX_TARGET is the target with the largest ``|P(alt) - P(ref)|`` among the selected ones; MAX_REF and
-    MAX_ALT are its probabilities. Target by target, one column per score.
-``.vcf``, ``.vcf.gz`` (bgzip)
+    MAX_TARGET is the target with the largest effect among the selected ones; MAX_REF and MAX_ALT are its
+    predictions; the line ``##max=`` says which. Notes are further columns that each allele has once, their
+    names in capitals. Then target by target, one column per score.
+``.vcf``, ``.vcf.gz`` (bgzip, with a tabix index where the records are sorted)
     Every record of the input, with INFO fields (see `seqdl.variants.vcf_writer`).
 ``.h5``
     Keys as in basenji's ``scores.h5``: snp, chr, pos (1-based), ref_allele, alt_allele, target_ids,
     target_labels, one float32 dataset (alleles, targets) per score; besides flag, max_target, max_ref,
-    max_alt, max_abs_diff. The attribute ``meta`` is the JSON text.
+    max_alt, max_abs_diff, the groups ``notes`` and ``targets`` (name, label, cell, assay, … as known).
+    The attribute ``meta`` is the JSON text.
+``.zarr``
+    A folder with the same arrays, attributes and groups as Zarr, version 2 of the format.
 ``.parquet``
-    The columns of the TSV without ``#``; the schema's metadata holds ``seqdl``, the JSON text.
+    Wide: the columns of the TSV without ``#``. Long: one row per allele and target, in that order, with
+    chrom, pos, id, ref, alt, flag, target, one column per score (``ref`` and ``alt`` are called
+    ref_prediction and alt_prediction there), the notes, and the summary columns in lower case. The file's
+    metadata holds ``seqdl``, the JSON text, ``seqdl_layout``, and ``seqdl_targets``, a JSON list.
 
-`seqdl.variants.reading.read_scores` reads all but VCF back. Rejected alleles stand in the rejects file,
-a TSV beside the output: ``#CHROM POS ID REF ALT REASON DETAIL`` (and marked in VCF output as well).
+A missing number is NaN ("nan" in a TSV, "." in a VCF). `seqdl.variants.reading.read_scores` reads all but
+VCF back. Rejected alleles stand in a file of their own, see `seqdl.variants.rejects`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
+from seqdl.errors import InputError, require_one_of
+from seqdl.files import atomic_path, full_suffix
+from seqdl.io.bgzip import INDEX_SUFFIXES
+from seqdl.variants.rejects import RejectsWriter as RejectsWriter
+from seqdl.variants.scored import ScoredBlock, ScoreMeta
 
-from seqdl.errors import InputError
-from seqdl.files import full_suffix
-from seqdl.io.bgzip import open_bytes
-from seqdl.variants.scored import FLOAT, KEYS, SUMMARY, VERSION, ScoredBlock, ScoreMeta, column_names, stacked
-from seqdl.variants.screen import FLAGS, REASONS
-
-SUFFIXES = (".tsv", ".tsv.gz", ".vcf", ".vcf.gz", ".h5", ".parquet")
+SUFFIXES = (".tsv", ".tsv.gz", ".vcf", ".vcf.gz", ".h5", ".parquet", ".zarr")
+LAYOUTS = ("wide", "long")
+STORAGES = ("float32", "float16")
+COMPRESSIONS = ("none", "lzf", "gzip")
 
 
 class Writer(Protocol):
-    """Takes blocks in order; nothing is final before `close`."""
+    """Takes blocks in order; how the rows are cut into blocks leaves no trace in the file."""
 
     def write(self, block: ScoredBlock) -> None:
         """Append a block."""
 
     def close(self) -> None:
-        """Finish the file."""
+        """Let go of the file, finished or not; may be called twice."""
+
+    def finish(self) -> str:
+        """Close the file and write its index, if it gets one; return a note in words, or an empty text."""
 
 
-def check_suffix(path: str | Path) -> str:
-    """Return an output's suffix.
+def check_suffix(
+    path: str | Path, layout: str = "wide", storage: str = "float32", compression: str = "none"
+) -> str:
+    """Return an output's suffix; better asked before the work than after it.
+
+    Parameters
+    ----------
+    path : path
+        The output.
+    layout, storage, compression : str
+        As in `open_writer`.
 
     Raises
     ------
     InputError
-        If no format has it, or the package that writes it is missing.
+        If no format has it, or the format has not what is asked for.
+    MissingDependencyError
+        If the package that writes it is missing.
     """
     suffix = full_suffix(path)
     if suffix not in SUFFIXES:
@@ -62,26 +86,61 @@ def check_suffix(path: str | Path) -> str:
             f"The output's format is taken from its suffix, one of {', '.join(SUFFIXES)}. "
             f"Received: {str(path)!r}."
         )
+    require_one_of("layout", layout, LAYOUTS)
+    require_one_of("storage", storage, STORAGES)
+    require_one_of("compression", compression, COMPRESSIONS)
+    for name, value, default, suffixes in (
+        ("layout", layout, "wide", (".parquet",)),
+        ("storage", storage, "float32", (".h5", ".zarr")),
+        ("compression", compression, "none", (".h5",)),
+    ):
+        if value != default and suffix not in suffixes:
+            raise InputError(
+                f"`{name}` {value!r} is there for {' and '.join(suffixes)} only. Received: {str(path)!r}."
+            )
     if suffix == ".parquet":
         from seqdl.io.parquet import require_pyarrow
 
         require_pyarrow()
+    if suffix == ".zarr":
+        from seqdl.variants.zarr_writer import require_zarr
+
+        require_zarr()
     return suffix
 
 
-def open_writer(path: Path, meta: ScoreMeta, vcf_header: str, contigs: dict[str, int]) -> Writer:
+def open_writer(
+    path: Path,
+    meta: ScoreMeta,
+    vcf_header: str,
+    contigs: Mapping[str, int],
+    *,
+    layout: str = "wide",
+    storage: str = "float32",
+    compression: str = "none",
+    target_table: Sequence[Mapping[str, object]] = (),
+) -> Writer:
     """Open the writer that a path's suffix asks for.
 
     Parameters
     ----------
     path : Path
-        Where to write (normally aside, see `seqdl.files.atomic_path`).
+        Where to write (normally aside, see `atomic_output`).
     meta : ScoreMeta
         For the header.
     vcf_header : str
         The input's header, for VCF output.
-    contigs : dict
-        Length of each contig by its name in the VCF, for VCF output.
+    contigs : mapping
+        Length of each contig by its name in the VCF, for VCF output and for the index.
+    layout : {"wide", "long"}
+        Of Parquet: a column per target and score, or a row per allele and target.
+    storage : {"float32", "float16"}
+        Of the scores in HDF5 and Zarr. float16 costs a relative 2^-11, and an absolute 2^-25 below 6.1e-5;
+        ``ref``, ``alt``, the derived columns and the summary stay float32.
+    compression : {"none", "lzf", "gzip"}
+        Of the scores in HDF5.
+    target_table : sequence of mappings, one per target of `meta`
+        What else is known of the targets (cell, assay, treatment, …), for HDF5, Zarr and Parquet.
 
     Returns
     -------
@@ -90,74 +149,72 @@ def open_writer(path: Path, meta: ScoreMeta, vcf_header: str, contigs: dict[str,
     Raises
     ------
     InputError
-        If the suffix is unknown.
+        If the suffix is unknown, or the format has not what is asked for.
+    MissingDependencyError
+        If the package that writes it is missing.
     """
-    suffix = check_suffix(path)
+    suffix = check_suffix(path, layout, storage, compression)
     if suffix.startswith(".tsv"):
-        return TsvWriter(path, meta)
+        from seqdl.variants.tsv_writer import TsvWriter
+
+        return TsvWriter(path, meta, contigs)
     if suffix.startswith(".vcf"):
         from seqdl.variants.vcf_writer import VcfWriter
 
         return VcfWriter(path, meta, vcf_header, contigs)
-    from seqdl.variants.table_writers import H5Writer, ParquetWriter
+    if suffix == ".parquet":
+        from seqdl.variants.parquet_writer import ParquetWriter
 
-    return H5Writer(path, meta) if suffix == ".h5" else ParquetWriter(path, meta)
+        return ParquetWriter(path, meta, layout, target_table)
+    if suffix == ".zarr":
+        from seqdl.variants.zarr_writer import ZarrWriter
 
+        return ZarrWriter(path, meta, storage, target_table)
+    from seqdl.variants.table_writers import H5Writer
 
-class TsvWriter:
-    """One row per scored allele, plain or bgzip; the arguments are those of `open_writer`."""
-
-    def __init__(self, path: Path, meta: ScoreMeta) -> None:
-        self._meta = meta
-        self._file = open_bytes(path)
-        self._labels = [" ".join(target.split()) for target in meta.targets]
-        self._row = (
-            "\t".join(["%s", "%d"] + ["%s"] * 5 + [FLOAT] * (3 + len(meta.targets) * len(meta.scores))) + "\n"
-        )
-        header = [("seqdl-scores", str(VERSION)), *meta.lines(), *(("flag", f"{k}: {v}") for k, v in FLAGS.items())]
-        header += [
-            ("max", "MAX_TARGET has the largest |P(alt) - P(ref)|; MAX_REF and MAX_ALT are its probabilities")
-        ]
-        text = [f"##{key}={value}" for key, value in [*header, ("meta", meta.json())]]
-        text.append("\t".join([*KEYS, *SUMMARY, *column_names(meta)]))
-        self._file.write(("\n".join(text) + "\n").encode())
-
-    def write(self, block: ScoredBlock) -> None:
-        """Append a block's scored rows."""
-        self._file.write("".join(self._lines(block)).encode())
-
-    def _lines(self, block: ScoredBlock) -> Iterator[str]:
-        chunk = block.chunk
-        numbers = np.column_stack(
-            [block.max_ref, block.max_alt, block.max_abs_diff, stacked(block, self._meta)]
-        )
-        for k, i in enumerate(block.rows.tolist()):
-            yield self._row % (
-                chunk.chroms[i], chunk.pos[i], chunk.ids[i], chunk.refs[i], chunk.alts[i],
-                block.flags[k], self._labels[block.max_target[k]], *numbers[k].tolist(),
-            )  # fmt: skip
-
-    def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
+    return H5Writer(path, meta, storage, compression, target_table)
 
 
-class RejectsWriter:
-    """The alleles that were not scored, with reason and finding; plain or bgzip by the path's suffix."""
+@contextmanager
+def atomic_output(target: str | Path) -> Iterator[Path]:
+    """Yield a path to write aside, as `seqdl.files.atomic_path` does; takes an index along, or a folder.
 
-    def __init__(self, path: Path) -> None:
-        self._file = open_bytes(path)
-        text = ["##seqdl-rejects=1", *(f"##reason={name}: {meaning}" for name, meaning in REASONS.items())]
-        self._file.write(("\n".join([*text, "\t".join([*KEYS, "REASON", "DETAIL"])]) + "\n").encode())
+    Parameters
+    ----------
+    target : path
+        Where the finished output shall stand.
 
-    def write(self, block: ScoredBlock) -> None:
-        """Append a block's rejected rows."""
-        chunk = block.chunk
-        for i, reason in enumerate(block.reasons):
-            if reason:
-                fields = (chunk.chroms[i], str(chunk.pos[i]), chunk.ids[i], chunk.refs[i], chunk.alts[i])
-                self._file.write(("\t".join([*fields, reason, block.details[i]]) + "\n").encode())
+    Yields
+    ------
+    path : Path
+        In the same folder, with the same suffix.
 
-    def close(self) -> None:
-        """Finish the file."""
-        self._file.close()
+    Raises
+    ------
+    InputError
+        If it cannot be written, or would replace a folder that is no table of scores.
+    """
+    target = Path(target).expanduser()
+    if full_suffix(target) == ".zarr":
+        from seqdl.variants.zarr_writer import atomic_folder
+
+        with atomic_folder(target) as aside:
+            yield aside
+        return
+    pairs: list[tuple[Path, Path]] = []
+    try:
+        with atomic_path(target) as aside:
+            pairs = [
+                (aside.with_name(aside.name + s), target.with_name(target.name + s)) for s in INDEX_SUFFIXES
+            ]
+            yield aside
+            # The index of a file that stood here before must never be read with the new one: a run that is
+            # killed between these steps leaves a file without an index.
+            for _, final in pairs:
+                final.unlink(missing_ok=True)
+        for index, final in pairs:
+            if index.exists():
+                os.replace(index, final)
+    finally:
+        for index, _ in pairs:
+            index.unlink(missing_ok=True)

@@ -19,7 +19,7 @@ from seqdl.io.bgzip import Bgzip
 from seqdl.variants.reading import read_scores
 from seqdl.variants.score import score_variants
 from seqdl.variants.scores import SCORES
-from seqdl.variants.vcf_writer import target_keys
+from seqdl.variants.vcf_text import info_keys as target_keys
 
 TABLES = ("tsv", "tsv.gz", "h5", "parquet")
 
@@ -217,7 +217,7 @@ def test_foreign_files_are_refused(tmp_path):
 def test_the_description_is_json_with_a_version(written):
     line = next(x for x in written("tsv").read_text().splitlines() if x.startswith("##meta="))
     meta = json.loads(line[len("##meta=") :])
-    assert (meta["format"], meta["version"], meta["window"], meta["anchor"]) == ("seqdl-scores", 1, 40, 20)
+    assert (meta["format"], meta["version"], meta["window"], meta["anchor"]) == ("seqdl-scores", 2, 40, 20)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, a disk that is always full")
