@@ -187,7 +187,9 @@ def test_samples_are_named_and_otherwise_passed_over(tmp_path, how):
     assert survey.header.splitlines()[-1].split("\t")[9:] == list(SAMPLES)
     with_lines = [row for chunk in read_vcf(path, keep_lines=True) for row in zip(chunk.pos, chunk.alts)]
     assert [(pos, alt) for _, _, pos, _, _, alt in rows(path)] == with_lines
-    assert [line for chunk in read_vcf(path, keep_lines=True) for line in chunk.lines] == GENOTYPES.splitlines()
+    assert [
+        line for chunk in read_vcf(path, keep_lines=True) for line in chunk.lines
+    ] == GENOTYPES.splitlines()
 
 
 @pytest.mark.parametrize(
