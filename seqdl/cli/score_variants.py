@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--vcf", required=True, help="variants: VCF (plain, gzip, bgzip) or BCF")
     parser.add_argument(
         "-o", "--out", required=True,
-        help="output; the suffix says the format: .tsv, .tsv.gz, .vcf, .vcf.gz, .h5, .parquet",
+        help="output; the suffix says the format: .tsv, .tsv.gz, .vcf, .vcf.gz, .h5, .parquet, .zarr",
     )  # fmt: skip
     parser.add_argument(
         "--scores",
@@ -103,6 +103,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="score on another genome than the run was trained on",
     )
     parser.add_argument(
+        "--layout", choices=("wide", "long"), default="wide",
+        help="of .parquet: a column for each target and score, or a row for each allele and target",
+    )  # fmt: skip
+    parser.add_argument(
+        "--storage", choices=("float32", "float16"), default="float32",
+        help="of the scores in .h5 and .zarr (default: float32)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--compression", choices=("none", "lzf", "gzip"), default="none", help="of the scores in .h5"
+    )
+    parser.add_argument(
         "--restart", action="store_true", help="begin anew, even where an earlier job was cut off"
     )
     parser.add_argument(
@@ -150,6 +161,9 @@ def run(args: argparse.Namespace) -> int:
             allow_genome_mismatch=args.allow_genome_mismatch,
             targets=_words(args.targets) if args.targets else None,
             category=args.category,
+            layout=args.layout,
+            storage=args.storage,
+            compression=args.compression,
             overwrite=args.overwrite,
             restart=args.restart,
         )

@@ -122,23 +122,26 @@ def local_blocks(
 class Written:
     """A thread that keeps each block as a part and hands it to the writers, in order.
 
-    Used as a context: leaving it waits for the last block, or raises what writing has raised.
+    Used as a context, which ends the thread; `finish` waits for the last block and ends the files.
     """
 
     def __init__(self, writers: Sequence[Writer], parts: Parts, clock: Clock) -> None:
         self._writers, self._parts, self._clock = writers, parts, clock
         self._pool = ThreadPoolExecutor(1)
         self._waiting: deque[Future] = deque()
+        self.notes: list[str] = []  # what the writers say at their end
 
     def __enter__(self) -> Written:
         return self
 
     def __exit__(self, kind, error, trace) -> None:
-        try:
-            if error is None:
-                self._wait(0)
-        finally:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def finish(self) -> None:
+        """Wait until everything is written, and finish the files; raises what writing has raised."""
+        self._wait(0)
+        with self._clock("writing"):
+            self.notes += [note for writer in self._writers if (note := writer.finish())]
 
     def take(self, number: int, block: ScoredBlock, counts: tuple[int, int], new: bool) -> None:
         """Queue a block; waits while two others are queued."""

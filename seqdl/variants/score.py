@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from seqdl.errors import InputError
-from seqdl.files import atomic_path, full_suffix, require_writable
+from seqdl.files import full_suffix, require_writable
 from seqdl.genome import Genome
 from seqdl.io.chromosomes import reconcile
 from seqdl.io.vcf import VcfSurvey, survey_vcf
@@ -24,7 +24,7 @@ from seqdl.variants.parts import Parts
 from seqdl.variants.pipeline import Written, local_blocks, sources
 from seqdl.variants.scorer import Scorer
 from seqdl.variants.summary import ScoreSummary, Tally
-from seqdl.variants.writers import RejectsWriter, check_suffix, open_writer
+from seqdl.variants.writers import RejectsWriter, atomic_output, check_suffix, open_writer
 
 
 def score_variants(
@@ -51,6 +51,9 @@ def score_variants(
     allow_genome_mismatch: bool = False,
     targets: Sequence[str] | None = None,
     category: str | None = None,
+    layout: str = "wide",
+    storage: str = "float32",
+    compression: str = "none",
     overwrite: bool = True,
     restart: bool = False,
 ) -> ScoreSummary:
@@ -65,7 +68,7 @@ def score_variants(
     genome : Genome or path
         The reference that the VCF's positions belong to; it must be the run's own.
     out : path
-        .tsv, .tsv.gz, .vcf, .vcf.gz, .h5 or .parquet; the layouts stand in `seqdl.variants.writers`.
+        .tsv, .tsv.gz, .vcf, .vcf.gz, .h5, .parquet or .zarr; the layouts stand in `seqdl.variants.writers`.
     scores : sequence of str or "all", optional
         Names from `seqdl.variants.scores` (by default diff and logit_diff), or for coverage from
         `seqdl.variants.coverage_scores` (SAD and logSAD); the sign is alt - ref.
@@ -105,6 +108,8 @@ def score_variants(
     category : str, optional
         Write means over categories of targets: a column of the run's target table (cell, assay,
         treatment), or a TSV of target and category.
+    layout, storage, compression : str
+        Of Parquet "wide" or "long"; of HDF5 and Zarr "float32" or "float16"; of HDF5 "none", "lzf" or "gzip".
     overwrite : bool
         Replace `out` and `rejects` if they exist.
     restart : bool
@@ -121,7 +126,7 @@ def score_variants(
         If an input is unusable or does not fit the run; then nothing is written.
     """
     began, clock = time.monotonic(), Clock()
-    suffix = check_suffix(out)
+    suffix = check_suffix(out, layout, storage, compression)
     options = check_options(
         ScoringOptions(
             scores=scores, targets=targets, category=category, ref_mismatch=ref_mismatch, anchor=anchor,
@@ -151,26 +156,36 @@ def score_variants(
     try:
         with ExitStack() as stack:
             # Left in the opposite order: the writers are closed, then both files take their names.
-            aside = [stack.enter_context(atomic_path(path)) for path in (rejects, out)]
+            aside = [stack.enter_context(atomic_output(path)) for path in (rejects, out)]
             lengths = {
                 name: genome.lengths[contigs.mapping[name]]
                 for name in survey.contigs
                 if name in contigs.mapping
             }
-            writer = stack.enter_context(closing(open_writer(aside[1], scorer.meta, survey.header, lengths)))
+            writer = open_writer(
+                aside[1], scorer.meta, survey.header, lengths, layout=layout, storage=storage,
+                compression=compression, target_table=scorer.target_table,
+            )  # fmt: skip
+            stack.enter_context(closing(writer))
             bin_ = stack.enter_context(closing(RejectsWriter(aside[0])))
             progress = stack.enter_context(progress_bar(survey.alleles, "Scoring variants", "alleles"))
-            written = stack.enter_context(Written((writer, bin_), parts, clock))
+            written = Written((writer, bin_), parts, clock)
+            stack.enter_context(written)
             prepared = sources(vcf, scorer, parts, keep_lines, clock)
             for block, counts, new in local_blocks(prepared, scorer, progress, clock, written):
                 tally.add(block, counts, new)
                 watch.look(tally, survey, contigs.mapping, genome, block)
+            written.finish()
         parts.remove()
     except BaseException:
         _say_what_is_kept(parts)
         raise
     finished = time.monotonic()
-    notes = (*assembly_notes(survey, contigs.mapping, genome), *tally.notes(survey))
+    notes = (
+        *assembly_notes(survey, contigs.mapping, genome),
+        *tally.notes(survey),
+        *written.notes,
+    )
     return ScoreSummary(
         out=out,
         rejects=rejects,

@@ -48,6 +48,8 @@ class Scorer:
         How the numbers are made, for an output's header.
     chunk_records : int
         Records that are best taken together: they fill the network's batches.
+    target_table : list of dict
+        What is known of each target that is written.
     window, anchor : int
         Bases of the windows that are built, and index of a variant's first base in them.
 
@@ -80,9 +82,11 @@ class Scorer:
         derived = self._annotations.columns(names, extra)
         self._categories: Categories | None = None
         targets = [network.targets[i] for i in chosen]
+        self.target_table = targets
         if options.category is not None:
             self._categories = read_categories(options.category, targets)
             derived, notes = (), ()
+            self.target_table = [{"name": name} for name in self._categories.names]
             self._annotations.off()
         columns += [*spread, *derived]
         notes = self._annotations.notes()
