@@ -176,9 +176,8 @@ def _read_tsv(path: Path) -> ScoreTable:
             compression="gzip" if path.suffix == ".gz" else None,
         )
     except (ValueError, OSError, EOFError, zlib.error) as error:
-        raise _damaged(path, error) from error
-    if len(frame) and frame.iloc[:, -1].isna().any():
         _require_fields(path, len(names))
+        raise _damaged(path, error) from error
     return _table(path, frame, meta)
 
 
@@ -195,7 +194,7 @@ def _require_end(path: Path) -> None:
 
 
 def _require_fields(path: Path, fields: int) -> None:
-    """Refuse a line with too few fields, which pandas fills up."""
+    """Name the line with too few or too many fields, if that is what pandas stumbled over."""
     for number, line in read_lines(path, "table of scores"):
         if not line.startswith("##") and line.count("\t") + 1 != fields:
             raise _damaged(path, f"line {number} has {line.count(chr(9)) + 1} fields instead of {fields}")

@@ -57,7 +57,7 @@ class RejectsWriter:
         self, path: Path, vcf_header: str = "", contigs: Mapping[str, int | None] | None = None
     ) -> None:
         self._vcf = full_suffix(path).startswith(".vcf")
-        self._file = IndexedText(path, "vcf" if self._vcf else "tsv", contigs or {})
+        self._file = IndexedText(path, "vcf" if self._vcf else "tsv", contigs or {}, "file of rejects")
         reasons = REASONS.items()
         if self._vcf:
             lines = ["##fileformat=VCFv4.2"]

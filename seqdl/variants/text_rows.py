@@ -55,10 +55,14 @@ class IndexedText:
         Of the index.
     contigs : mapping
         Lengths of contigs, bases, where they are known.
+    what : str
+        What the file is, for the note.
     """
 
-    def __init__(self, path: Path, layout: str, contigs: Mapping[str, int | None]) -> None:
-        self._path, self._layout = path, layout
+    def __init__(
+        self, path: Path, layout: str, contigs: Mapping[str, int | None], what: str = "output"
+    ) -> None:
+        self._path, self._layout, self._what = path, layout, what
         self._longest = max((size or 0 for size in contigs.values()), default=0)
         self._file = open_bytes(path)
         self._order = Order()
@@ -81,10 +85,10 @@ class IndexedText:
             return ""
         if self._order.broken:
             return (
-                "The output has no tabix index, because its rows are not sorted by contig and position: "
-                f"{self._order.broken}. For an index, sort the VCF first: bcftools sort."
+                f"The {self._what} has no tabix index: its rows are not sorted by contig and position "
+                f"({self._order.broken}). For an index, sort the VCF first: bcftools sort."
             )
         if self._path.stat().st_size > _SAID_ABOVE:
-            say("Indexing the output …")
+            say(f"Indexing the {self._what} …")
         build_index(self._path, self._layout, self._longest)
         return ""

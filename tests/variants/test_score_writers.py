@@ -19,7 +19,7 @@ from seqdl.io.bgzip import Bgzip
 from seqdl.variants.reading import read_scores
 from seqdl.variants.score import score_variants
 from seqdl.variants.scores import SCORES
-from seqdl.variants.vcf_text import info_keys as target_keys
+from seqdl.variants.vcf_text import info_keys
 
 TABLES = ("tsv", "tsv.gz", "h5", "parquet")
 
@@ -70,10 +70,9 @@ def test_the_header_says_how_the_numbers_were_made(written):
     assert header.split("\t")[10 : 10 + len(SCORES)] == [f"T0:{name}" for name in SCORES]
 
 
-def test_tsv_is_bgzip_that_tabix_indexes(tmp_path, network, genome, write_vcf):
+def test_a_sorted_tsv_comes_with_its_tabix_index(tmp_path, network, genome, write_vcf):
     rows = [("chrA", 100 + i, ".", letters(genome, "chrA", 100 + i), "N", ".", ".", ".") for i in range(30)]
     score_variants(network, write_vcf(rows), genome, tmp_path / "s.tsv.gz")
-    pysam.tabix_index(str(tmp_path / "s.tsv.gz"), seq_col=0, start_col=1, end_col=1, meta_char="#")
     with pysam.TabixFile(str(tmp_path / "s.tsv.gz")) as table:
         assert [line.split("\t")[1] for line in table.fetch("chrA", 109, 112)] == ["110", "111", "112"]
 
@@ -162,7 +161,7 @@ def test_chosen_targets_get_fields_of_their_own(written):
 
 
 def test_target_names_become_valid_and_distinct_keys():
-    assert target_keys(("H3K4me3 (K562)", "H3K4me3 [K562]", "a|b,c")) == [
+    assert info_keys(("H3K4me3 (K562)", "H3K4me3 [K562]", "a|b,c")) == [
         "H3K4me3_K562_",
         "H3K4me3_K562__2",
         "a_b_c",
