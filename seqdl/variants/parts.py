@@ -71,7 +71,8 @@ class Parts:
                     raise InputError(
                         f"{self.folder} holds what an earlier job had scored when it was cut off, and that "
                         f"job was another one: its {key} was {_short(found.get(key))}, now it "
-                        f"is {_short(value)}. Give the earlier arguments to go on with it, or --restart to begin anew."
+                        f"is {_short(value)}. Give the earlier arguments to go on with it, or "
+                        "--restart to begin anew."
                     )
             return len(list(self.folder.glob("*.npz")))
         try:

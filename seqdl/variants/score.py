@@ -230,7 +230,7 @@ def _plan(
         "model": [scorer.network.label, *scorer.network.target_names[:3]]
         if model is None
         else [str(model.resolve()), model.stat().st_size, model.stat().st_mtime_ns],
-        "options": options.described(),
+        **{f"option {name}": value for name, value in options.described().items()},
         "chunk_records": scorer.chunk_records,
         "keep_lines": keep_lines,
         "seqdl": scorer.meta.seqdl,

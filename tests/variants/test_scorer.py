@@ -189,7 +189,7 @@ def test_another_assembly_stops_the_job_early_with_the_share(tmp_path, network, 
     with pytest.raises(InputError, match=r"REF alleles \(100%\) are not what the genome.*another assembly"):
         score_variants(network, vcf, genome, tmp_path / "out.tsv", batch_size=16)
     assert {p.name for p in tmp_path.iterdir()} == {"in.vcf", "out.tsv.parts"}  # what was done is kept
-    summary = score_variants(network, vcf, genome, tmp_path / "out.tsv", max_mismatch=1)
+    summary = score_variants(network, vcf, genome, tmp_path / "out.tsv", max_mismatch=1, restart=True)
     assert summary.rejected["REF_MISMATCH"] == 300
 
 
