@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import os
 import re
+import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -126,18 +128,21 @@ def require_other(target: str | Path, *sources) -> None:
 
 
 @contextmanager
-def atomic_path(target: str | Path) -> Iterator[Path]:
+def atomic_path(target: str | Path, folder: str | Path | None = None) -> Iterator[Path]:
     """Yield a path to write aside; on success it takes the target's name, on failure it vanishes.
 
     Parameters
     ----------
     target : path
         Where the finished file shall stand. Its folder is made if missing.
+    folder : path, optional
+        An existing folder to write aside in, by default the target's own. Whoever may be killed, and cleans
+        up when it comes back, gives one of its own.
 
     Yields
     ------
     path : Path
-        In the same folder, with the same suffix, so that the final rename is atomic.
+        With the same suffix. The final rename is atomic; between two file systems, a copy comes before it.
 
     Raises
     ------
@@ -151,15 +156,28 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         raise InputError(f"Cannot make the folder {target.parent}: {error.strerror}.") from error
     suffix = full_suffix(target)
     stem = target.name[: len(target.name) - len(suffix)]
-    aside = target.with_name(f".{stem}.{os.getpid()}.{os.urandom(3).hex()}.part{suffix}")
+    name = f".{stem}.{os.getpid()}.{os.urandom(3).hex()}.part{suffix}"
+    aside = target.with_name(name) if folder is None else Path(folder) / name
     try:
         yield aside
         with open(aside, "rb") as handle:
             os.fsync(handle.fileno())
-        os.replace(aside, target)
+        take_name(aside, target)
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+def take_name(aside: Path, target: Path) -> None:
+    """Give a finished file its name, replacing what had it; from another file system it is copied first."""
+    try:
+        os.replace(aside, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with atomic_path(target) as beside:
+            shutil.copyfile(aside, beside)
+        aside.unlink()
 
 
 def write_text(target: str | Path, text: str) -> None:

@@ -30,14 +30,13 @@ VCF back. Rejected alleles stand in a file of their own, see `seqdl.variants.rej
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from seqdl.errors import InputError, require_one_of
-from seqdl.files import atomic_path, full_suffix
+from seqdl.files import atomic_path, full_suffix, take_name
 from seqdl.io.bgzip import INDEX_SUFFIXES
 from seqdl.variants.rejects import RejectsWriter as RejectsWriter
 from seqdl.variants.scored import ScoredBlock, ScoreMeta
@@ -176,18 +175,20 @@ def open_writer(
 
 
 @contextmanager
-def atomic_output(target: str | Path) -> Iterator[Path]:
+def atomic_output(target: str | Path, folder: str | Path | None = None) -> Iterator[Path]:
     """Yield a path to write aside, as `seqdl.files.atomic_path` does; takes an index along, or a folder.
 
     Parameters
     ----------
     target : path
         Where the finished output shall stand.
+    folder : path, optional
+        An existing folder on the same file system to write aside in, by default the target's own.
 
     Yields
     ------
     path : Path
-        In the same folder, with the same suffix.
+        With the same suffix.
 
     Raises
     ------
@@ -198,12 +199,12 @@ def atomic_output(target: str | Path) -> Iterator[Path]:
     if full_suffix(target) == ".zarr":
         from seqdl.variants.zarr_writer import atomic_folder
 
-        with atomic_folder(target) as aside:
+        with atomic_folder(target, folder) as aside:
             yield aside
         return
     pairs: list[tuple[Path, Path]] = []
     try:
-        with atomic_path(target) as aside:
+        with atomic_path(target, folder) as aside:
             pairs = [
                 (aside.with_name(aside.name + s), target.with_name(target.name + s)) for s in INDEX_SUFFIXES
             ]
@@ -214,7 +215,7 @@ def atomic_output(target: str | Path) -> Iterator[Path]:
                 final.unlink(missing_ok=True)
         for index, final in pairs:
             if index.exists():
-                os.replace(index, final)
+                take_name(index, final)
     finally:
         for index, _ in pairs:
             index.unlink(missing_ok=True)

@@ -50,18 +50,20 @@ def require_zarr():
 
 
 @contextmanager
-def atomic_folder(target: str | Path) -> Iterator[Path]:
+def atomic_folder(target: str | Path, folder: str | Path | None = None) -> Iterator[Path]:
     """Yield a folder's path to write aside, the twin of `seqdl.files.atomic_path`.
 
     Parameters
     ----------
     target : path
         Where the finished folder shall stand; a table of scores that stands there is replaced.
+    folder : path, optional
+        An existing folder on the same file system to write aside in, by default the target's own.
 
     Yields
     ------
     path : Path
-        Hidden, in the same folder; nothing stands there yet.
+        Hidden; nothing stands there yet.
 
     Raises
     ------
@@ -75,7 +77,8 @@ def atomic_folder(target: str | Path) -> Iterator[Path]:
             "Give another name, or remove it."
         )
     mark = f"{os.getpid()}.{os.urandom(3).hex()}"
-    aside = require_writable(target.with_name(f".{target.stem}.{mark}.part{target.suffix}"))
+    name = f".{target.stem}.{mark}.part{target.suffix}"
+    aside = require_writable(target.with_name(name) if folder is None else Path(folder) / name)
     before = target.with_name(f".{target.stem}.{mark}.old{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
