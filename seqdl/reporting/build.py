@@ -12,11 +12,10 @@ from seqdl.files import write_text
 from seqdl.version import __version__
 
 
-def report(run, out=None, data=None, genome=None, scores=None, top: int = 5) -> Path:
+def report(run, out=None, data=None, genome=None, scores=None, top: int = 5, vcf=None) -> Path:
     """Write a self-contained HTML page on a run: data, training, performance, variants, filters, card.
 
-    What does not apply to a run is not on its page: calibration and variants are of labels, example tracks of
-    coverage.
+    What does not apply to a run is not on its page: calibration is of labels, example tracks are of coverage.
 
     Nothing on the page is fetched from a network: styles, pictures and the script that sorts the tables
     are inside. A section whose input is missing says which command makes it.
@@ -32,10 +31,12 @@ def report(run, out=None, data=None, genome=None, scores=None, top: int = 5) -> 
     genome : str, Path or Genome, optional
         The genome; by default where the card or the dataset says.
     scores : str or Path, optional
-        Scored variants (.tsv, .tsv.gz, .h5 or .parquet); by default the newest ``*scores*``
-        file of the run's folder.
+        Scored variants (.tsv, .tsv.gz, .h5, .zarr or .parquet); by default the newest ``*scores*``
+        file of the run's folder. It may be of any size.
     top : int
         Variants to draw.
+    vcf : str or Path, optional
+        The VCF that was scored: common and rare alleles are compared by its INFO AF.
 
     Returns
     -------
@@ -64,8 +65,8 @@ def report(run, out=None, data=None, genome=None, scores=None, top: int = 5) -> 
     target = Path(out) if out is not None else run.folder / "report.html"
     if target.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"A report is an HTML page: `out` must end in .html. Received: {str(target)!r}.")
-    found = gather(run, data=data, genome=genome, scores=scores, top=top)
-    builders = _coverage_builders(run) if run.task == "coverage" else _binary_builders(run)
+    found = gather(run, data=data, genome=genome, scores=scores, vcf=vcf, top=top)
+    builders = _coverage_builders(found) if run.task == "coverage" else _binary_builders(run)
     sections = []
     with progress_bar(len(builders), "Writing the report", "sections") as bar:
         for build in builders:
@@ -77,24 +78,25 @@ def report(run, out=None, data=None, genome=None, scores=None, top: int = 5) -> 
 
 
 def _binary_builders(run) -> list:
-    from seqdl.reporting import data_sections, insight, motifs, performance, reference
+    from seqdl.reporting import data_sections, insight, motifs, performance, reference, variants
 
     found = [
         data_sections.dataset_section, data_sections.training_section, performance.performance_section,
         performance.target_section, performance.calibration_section,
     ]  # fmt: skip
     if run.card["alphabet"] == ALPHABET:  # a variant lies in a genome, and filters are shown as DNA
-        found += [insight.variant_section, motifs.motif_section, insight.filter_section]
+        found += [variants.variant_section, motifs.motif_section, insight.filter_section]
     return [*found, reference.card_section]
 
 
-def _coverage_builders(run) -> list:
-    from seqdl.reporting import coverage, data_sections, insight, motifs, reference
+def _coverage_builders(found) -> list:
+    from seqdl.reporting import coverage, data_sections, insight, motifs, reference, variants
 
+    scored = [variants.variant_section] if found.scores else []
     return [
         data_sections.dataset_section, data_sections.training_section, coverage.coverage_performance_section,
-        coverage.track_section, coverage.example_section, motifs.motif_section, insight.filter_section,
-        reference.card_section,
+        coverage.track_section, coverage.example_section, *scored, motifs.motif_section,
+        insight.filter_section, reference.card_section,
     ]  # fmt: skip
 
 

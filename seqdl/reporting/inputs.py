@@ -11,7 +11,8 @@ from typing import Any
 from seqdl.errors import InputError, SeqdlError
 from seqdl.interpret.windows import open_genome
 
-SCORE_SUFFIXES = (".tsv.gz", ".tsv", ".h5", ".parquet", ".vcf.gz", ".vcf")
+SCORE_SUFFIXES = (".tsv.gz", ".tsv", ".h5", ".parquet", ".zarr", ".vcf.gz", ".vcf")
+TABLE_ROWS = 20  # variants in the table
 
 
 @dataclass
@@ -29,8 +30,8 @@ class Inputs:
     history: Any = None
     dataset: Any = None
     genome: Any = None
-    scores: Any = None
-    scores_path: Path | None = None
+    scores: Any = None  # seqdl.reporting.scored.ScoredVariants
+    frequency: Any = None  # seqdl.variants.frequency.FrequencyComparison
     top: int = 5
     reasons: dict[str, str] = field(default_factory=dict)
 
@@ -50,7 +51,7 @@ class Inputs:
         return shlex.quote(str((self.card.get("dataset") or {}).get("genome_path") or "genome.fa"))
 
 
-def gather(run, *, data=None, genome=None, scores=None, top: int = 5) -> Inputs:
+def gather(run, *, data=None, genome=None, scores=None, vcf=None, top: int = 5) -> Inputs:
     """Open all inputs of a report; a missing one is noted, a given one that does not open is an error.
 
     Parameters
@@ -62,6 +63,8 @@ def gather(run, *, data=None, genome=None, scores=None, top: int = 5) -> Inputs:
         The genome; by default where the card or the dataset says.
     scores : str or Path, optional
         Scored variants; by default the newest readable ``*scores*`` file in the run's folder.
+    vcf : str or Path, optional
+        The VCF that was scored, for the allele frequencies in its INFO column.
     top : int
         Variants to draw.
 
@@ -90,6 +93,8 @@ def gather(run, *, data=None, genome=None, scores=None, top: int = 5) -> Inputs:
     if found.genome is None:
         _find_genome(found)
     _open_scores(found, scores, folder)
+    if vcf is not None:
+        _compare_frequencies(found, vcf)
     return found
 
 
@@ -146,10 +151,11 @@ def _find_genome(found: Inputs) -> None:
 
 
 def _open_scores(found: Inputs, scores, folder: Path) -> None:
-    from seqdl.variants.reading import read_scores
+    from seqdl.reporting.scored import survey_scores
 
+    most = max(TABLE_ROWS, found.top)
     if scores is not None:
-        found.scores, found.scores_path = read_scores(scores), Path(scores)
+        found.scores = survey_scores(scores, most)
         return
     files = [
         path
@@ -158,10 +164,21 @@ def _open_scores(found: Inputs, scores, folder: Path) -> None:
     ]
     for path in sorted(files, key=lambda path: -path.stat().st_mtime):
         try:
-            found.scores, found.scores_path = read_scores(path), path
+            found.scores = survey_scores(path, most)
             return
         except (SeqdlError, OSError) as error:
             found.reasons["scores"] = f"{path.name} in the run's folder could not be read ({_short(error)})."
+
+
+def _compare_frequencies(found: Inputs, vcf) -> None:
+    from seqdl.variants.frequency import compare_frequencies
+
+    if found.scores is None:
+        why = found.reasons.get("scores", "The run's folder holds no table of scores.")
+        raise InputError(
+            f"`vcf` gives the allele frequencies of scored variants. {why} Name it with `scores`."
+        )
+    found.frequency = compare_frequencies(found.scores.path, vcf)
 
 
 def _short(error: Exception) -> str:

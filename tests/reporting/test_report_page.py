@@ -86,7 +86,7 @@ def test_a_full_page_has_every_section_and_loads_nothing(full):
     assert [attrs["id"] for attrs in page.all("section") if "id" in attrs] == SECTIONS
     for attrs in page.all("img"):
         assert attrs["src"].startswith("data:image/") and len(attrs["alt"]) > 20
-    assert len(page.all("img")) == 2 + 1 + 1 + 1 + 2 + 1 + 1
+    assert len(page.all("img")) == 2 + 1 + 1 + 1 + 1 + 2 + 1 + 1
     assert not page.all("iframe") and all("src" not in attrs for attrs in page.all("script"))
     bare = re.sub(r"data:[^\"]+", "data:", source)
     assert re.findall(r"(?:src|href)=\"(?!#|data:)[^\"]*\"|@import|url\(|https?://", bare) == []
