@@ -54,7 +54,7 @@ def sources(
             chunk = next(chunks, None)
         if chunk is None:
             return
-        done = _part_of(parts, number, chunk)
+        done = part_of(parts, number, chunk)
         screened, notes = None, {}
         if done is None:
             with clock("alleles"):
@@ -63,14 +63,18 @@ def sources(
         number += 1
 
 
-def _part_of(parts: Parts, number: int, chunk: VcfChunk) -> tuple[ScoredBlock, tuple[int, int]] | None:
-    """Return a chunk's part if it is there and is of the same alleles."""
+def part_of(parts: Parts, number: int, chunk: VcfChunk) -> tuple[ScoredBlock, tuple[int, int]] | None:
+    """Return a chunk's part, with that chunk in it, if it is there and is of the same alleles."""
     found = parts.read(number)
     if found is None:
         return None
-    kept = found[0].chunk
-    same = kept.pos.tolist() == chunk.pos.tolist() and kept.refs == chunk.refs and kept.alts == chunk.alts
-    return found if same else None
+    block, counts = found
+    kept = block.chunk
+    same = kept.record.tolist() == chunk.record.tolist() and kept.pos.tolist() == chunk.pos.tolist()
+    same = same and all(
+        getattr(kept, name) == getattr(chunk, name) for name in ("chroms", "ids", "refs", "alts")
+    )
+    return (block._replace(chunk=chunk), counts) if same else None
 
 
 def one_ahead(items: Iterator) -> Iterator:

@@ -156,7 +156,7 @@ def score_variants(
     try:
         with ExitStack() as stack:
             # Left in the opposite order: the writers are closed, then both files take their names.
-            aside = [stack.enter_context(atomic_output(path)) for path in (rejects, out)]
+            aside = [stack.enter_context(atomic_output(path, parts.folder)) for path in (rejects, out)]
             lengths = {
                 name: genome.lengths[contigs.mapping[name]]
                 for name in survey.contigs
@@ -180,6 +180,8 @@ def score_variants(
     except BaseException:
         _say_what_is_kept(parts)
         raise
+    finally:
+        parts.release()
     finished = time.monotonic()
     notes = (
         *assembly_notes(survey, contigs.mapping, genome),
