@@ -29,6 +29,8 @@ VERBS = {
     "ensemble": ("seqdl.cli.ensemble", "join runs into one that predicts their mean"),
     "evaluate": ("seqdl.cli.evaluate", "measure a run on held-out data, beside baselines"),
     "predict": ("seqdl.cli.predict", "predict regions or sequences"),
+    "background": ("seqdl.cli.background", "score ordinary variants, so that others get percentiles"),
+    "calibrate": ("seqdl.cli.calibrate", "calibrate a run: probabilities, intervals, unlike sequences"),
     "score-variants": ("seqdl.cli.score_variants", "score the variants of a VCF"),
     "attribute": ("seqdl.cli.attribute", "explain predictions base by base"),
     "ism": ("seqdl.cli.ism", "mutate every base in turn and predict again"),

@@ -43,7 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--category", metavar="KEY",
-        help="means over categories of targets: category, cell, assay, treatment, or a TSV of target<TAB>category",
+        help="means over categories of targets: category, cell, assay, treatment, or a TSV of "
+        "target<TAB>category",
     )  # fmt: skip
     parser.add_argument(
         "--ref-mismatch", choices=("error", "skip", "flip", "force"), default="skip",
@@ -52,6 +53,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-mismatch", type=float, default=0.1, metavar="SHARE",
         help="stop early where more of the REF alleles differ from the genome (default: 0.1; 1: never)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--background", default="auto", metavar="H5",
+        help="percentiles and p-values against a background (default: the run's own, if `seqdl background` "
+        "made one; none: without)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--calibration", default="auto", metavar="H5",
+        help="calibrated probabilities and intervals (default: the run's own, if `seqdl calibrate` made one; "
+        "none: without)",
     )  # fmt: skip
     parser.add_argument(
         "--rejects", metavar="TSV", help="rejected alleles (default: beside the output, .rejects.tsv)"
@@ -156,6 +167,8 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             normalize=args.normalize,
             share_reference=args.share_reference,
+            background=args.background,
+            calibration=args.calibration,
             rejects=args.rejects,
             alias=args.alias,
             allow_genome_mismatch=args.allow_genome_mismatch,

@@ -12,6 +12,7 @@ from seqdl.errors import InputError, require_at_least
 from seqdl.variants.screen import check_policy
 from seqdl.words import suggest
 
+AUTO, NONE = "auto", "none"  # of `background` and `calibration`
 SPREADS = ("members", "strands", "shifts", "dropout")
 
 
@@ -48,7 +49,8 @@ class ScoringOptions:
     share_reference : int
         Bases of a tile whose variants share one reference window; 0 gives each its own.
     background, calibration : str or None
-        Files made by `seqdl background` and `seqdl calibrate`.
+        Files made by `seqdl background` and `seqdl calibrate`; "auto" takes the run's own if it has them,
+        "none" takes none.
     allow_genome_mismatch : bool
         Accept another genome than the run's.
     """

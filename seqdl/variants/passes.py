@@ -172,6 +172,10 @@ class Passes:
             ]
         return Answers(_mean(list(grid.values())), sources)
 
+    def unshifted(self, codes: np.ndarray) -> np.ndarray:
+        """Return the network's own windows, (n, window), of longer ones, (n, self.window)."""
+        return self._shifted(codes, 0)
+
     def _shifted(self, codes: np.ndarray, shift: int) -> np.ndarray:
         begin = self._high - shift
         return np.ascontiguousarray(codes[:, begin : begin + self._network.window])

@@ -19,7 +19,7 @@ from seqdl.io.vcf import VcfSurvey, survey_vcf
 from seqdl.progress import progress_bar, say
 from seqdl.variants.assembly import Watch, assembly_notes
 from seqdl.variants.clock import Clock
-from seqdl.variants.options import ScoringOptions, check_options
+from seqdl.variants.options import AUTO, ScoringOptions, check_options
 from seqdl.variants.parts import Parts
 from seqdl.variants.pipeline import Written, local_blocks, sources
 from seqdl.variants.scorer import Scorer
@@ -46,6 +46,8 @@ def score_variants(
     seed: int = 1,
     normalize: bool = False,
     share_reference: int = 0,
+    background: str | Path | None = AUTO,
+    calibration: str | Path | None = AUTO,
     rejects: str | Path | None = None,
     alias: Mapping[str, str] | str | Path | None = None,
     allow_genome_mismatch: bool = False,
@@ -97,6 +99,9 @@ def score_variants(
     share_reference : int
         Bases of a tile whose variants share one reference window: fewer predictions, and the variants lie
         beside the window's anchor, so the numbers change. 0 gives each variant its own.
+    background, calibration : path, "auto" or "none"
+        Files made by `seqdl background` and `seqdl calibrate`: percentiles and p-values, calibrated
+        probabilities and intervals. The run's own ones by default, if it has them.
     rejects : path, optional
         Where rejected alleles go; beside `out`, ending in ``.rejects.tsv``, by default.
     alias : mapping or path, optional
@@ -132,6 +137,8 @@ def score_variants(
             scores=scores, targets=targets, category=category, ref_mismatch=ref_mismatch, anchor=anchor,
             batch_size=batch_size, strand_average=strand_average, precision=precision, shifts=shifts,
             spread=spread, draws=draws, seed=seed, normalize=normalize, share_reference=share_reference,
+            background=None if background is None else str(background),
+            calibration=None if calibration is None else str(calibration),
             allow_genome_mismatch=allow_genome_mismatch,
         )
     )  # fmt: skip

@@ -6,13 +6,14 @@ It is what `score_variants`, `seqdl background` and a remote worker have in comm
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from seqdl.genome import Genome
 from seqdl.io.vcf import VcfChunk
 from seqdl.variants.alleles import check_anchor
-from seqdl.variants.annotate import Annotations
+from seqdl.variants.annotate import Annotations, find_files
 from seqdl.variants.categories import Categories, read_categories
 from seqdl.variants.coverage_scores import COVERAGE_SCORES, DEFAULT_COVERAGE_SCORES, coverage_scores
 from seqdl.variants.network import open_network, pick_targets
@@ -70,25 +71,25 @@ class Scorer:
         table = SCORES if self._binary else COVERAGE_SCORES
         wanted = options.scores or (DEFAULT_SCORES if self._binary else DEFAULT_COVERAGE_SCORES)
         chosen = pick_targets(network.target_names, options.targets)
+        if options.category is not None:  # percentiles and probabilities are of single targets
+            options = replace(options, background=None, calibration=None)
+        self.options = options = find_files(network, options)
         self._passes = Passes(network, options, chosen, anchor)
         self.window, self.anchor = self._passes.window, self._passes.anchor
-        self._annotations = Annotations(network, genome, options, chosen, anchor)
-        wanted, extra = self._annotations.split(wanted)
-        names = check_scores(wanted, table, "probabilities" if self._binary else "coverage")
+        self._annotations = Annotations(network, options, chosen, anchor, wanted)
+        names = check_scores(self._annotations.wanted, table, "probabilities" if self._binary else "coverage")
         columns = [Column(name, table[name].formula, table[name].meaning) for name in names]
         effects = tuple(table[name] for name in names if table[name].effect)
         spread = spread_columns(effects, options.spread)
         self._names, self._effects = names, effects
-        derived = self._annotations.columns(names, extra)
+        self._annotations.open(tuple(score.name for score in effects))
         self._categories: Categories | None = None
         targets = [network.targets[i] for i in chosen]
         self.target_table = targets
         if options.category is not None:
             self._categories = read_categories(options.category, targets)
-            derived, notes = (), ()
             self.target_table = [{"name": name} for name in self._categories.names]
-            self._annotations.off()
-        columns += [*spread, *derived]
+        columns += [*spread, *self._annotations.columns()]
         notes = self._annotations.notes()
         if options.normalize:
             notes = (
@@ -237,16 +238,17 @@ class Scorer:
 
             ref, alt = self._predict(screened, rows, tick)
             part = self._values(ref, alt)
-            added, marks, noted = self._annotations.of(ref.mean, alt.mean, part, screened, rows, self._passes)
-            part |= added
+            best[rows], summary[:, rows] = self._largest(ref.mean, alt.mean)
+            windows = self._passes.unshifted(screened.windows.alt[rows])
+            added = self._annotations.of(ref.mean, alt.mean, part, summary[2, rows], windows)
+            part |= added.values
             if self._categories:
                 part = {name: self._categories.mean(x) for name, x in part.items() if name in values}
             for name in values:
                 values[name][rows] = part[name]
-            best[rows], summary[:, rows] = self._largest(ref.mean, alt.mean)
-            for name, x in noted.items():
+            for name, x in added.notes.items():
                 notes[name][rows] = x
-            for i in np.flatnonzero(marks).tolist():
+            for i in np.flatnonzero(added.unlike).tolist():
                 flag = flags[start + i]
                 flags[start + i] = "UNLIKE_TRAINING" if flag == "." else f"{flag};UNLIKE_TRAINING"
         advance(n - told)

@@ -47,6 +47,7 @@ FLAGS = {
     "WINDOW_PADDED": "a window leaves its contig; N stands outside",
     "FLIPPED": "the genome carries ALT, not REF; scored as written, alt - ref (--ref-mismatch flip)",
     "FORCED": "REF is not the genome's; it was spliced in (--ref-mismatch force)",
+    "UNLIKE_TRAINING": "the window's composition is unlike the training windows' (seqdl calibrate)",
 }
 POLICIES = ("error", "skip", "flip", "force")
 
