@@ -11,6 +11,8 @@ from seqdl.variants.scored import KEYS, SUMMARY, VERSION, ScoredBlock, ScoreMeta
 from seqdl.variants.screen import FLAGS
 from seqdl.variants.text_rows import IndexedText, format_rows, note_texts
 
+_CELLS_AT_ONCE = 100_000  # numbers that become text before they are written: about a megabyte
+
 
 class TsvWriter:
     """One row per scored allele.
@@ -58,18 +60,22 @@ class TsvWriter:
             return
         chunk = block.chunk
         chroms, pos = block.scored(chunk.chroms), chunk.pos[block.rows]
-        columns = [
+        front = [
             chroms,
-            map(str, pos.tolist()),
+            list(map(str, pos.tolist())),
             *(block.scored(column) for column in (chunk.ids, chunk.refs, chunk.alts)),
             block.flags,
             self._labels[block.max_target].tolist(),
             format_rows(np.column_stack([block.max_ref, block.max_alt, block.max_abs_diff])),
             *(note_texts(block.notes[note.name]) for note in self._meta.notes),
-            format_rows(stacked(block, self._meta)),
         ]
-        text = "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
-        self._file.write(text, chroms, pos)
+        values = stacked(block, self._meta)
+        step = max(1, _CELLS_AT_ONCE // values.shape[1])
+        for start in range(0, len(pos), step):
+            part = slice(start, start + step)
+            columns = [*(column[part] for column in front), format_rows(values[part])]
+            text = "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
+            self._file.write(text, chroms[part], pos[part])
 
     def close(self) -> None:
         """Let go of the file."""
