@@ -183,12 +183,12 @@ def compare_frequencies(
     labels = {"max_abs_diff": f"largest {meta.get('best', DEFAULT_BEST)[0]} over the targets"}
     if mean_of:
         labels["mean_abs"] = f"mean |{mean_of}| over the targets"
-    kept, alleles = _Kept(most, seed), read_frequencies(vcf, field)
+    kept, alleles = _Kept(most, seed), _Forward(scores, vcf, field)
     counts, absent, unknown = np.zeros(len(CLASSES), np.int64), 0, 0
     contigs: dict[str, int] = {}
     for frame in stream_scores(scores, mean_of):
         keys = zip(frame["chrom"], frame["pos"].tolist(), frame["ref"], frame["alt"], strict=True)
-        frequency = np.array([_advance(alleles, key, scores, vcf) for key in keys], np.float64)
+        frequency = np.array([alleles.find(key) for key in keys], np.float64)
         absent, unknown = absent + int((frequency == 0).sum()), unknown + int(np.isnan(frequency).sum())
         inside = np.stack([(frequency >= c.low) & (frequency < c.high) & (frequency > 0) for c in CLASSES])
         counts += inside.sum(axis=1)
@@ -210,16 +210,27 @@ def compare_frequencies(
     return FrequencyComparison(CLASSES, tuple(counts.tolist()), contrasts, absent, unknown, len(names), block)
 
 
-def _advance(alleles: Iterator, key: tuple, scores: str | Path, vcf: str | Path) -> float:
-    """Go on in the VCF to an allele: scored ones stand in its order, and the rejected are passed over."""
-    for *found, value in alleles:
-        if tuple(found) == key:
-            return value
-    chrom, pos, ref, alt = key
-    raise InputError(
-        f"{scores} holds {chrom}:{pos} {ref[:20]}>{alt[:20]}, which the VCF {vcf} does not have, or not in "
-        "that order. Give the VCF that was scored."
-    )
+class _Forward:
+    """Finds alleles in a VCF going forward only: the scored stand in its order, without the rejected."""
+
+    def __init__(self, scores: str | Path, vcf: str | Path, field: str) -> None:
+        self._scores, self._vcf = scores, vcf
+        self._alleles = read_frequencies(vcf, field)
+        self._last: tuple[tuple, float] = ((), np.nan)
+
+    def find(self, key: tuple[str, int, str, str]) -> float:
+        """Return an allele's frequency."""
+        if key == self._last[0]:  # scored on both haplotypes of a sample
+            return self._last[1]
+        for *found, value in self._alleles:
+            if tuple(found) == key:
+                self._last = key, value
+                return value
+        chrom, pos, ref, alt = key
+        raise InputError(
+            f"{self._scores} holds {chrom}:{pos} {ref[:20]}>{alt[:20]}, which the VCF {self._vcf} does not "
+            "have, or not in that order. Give the VCF that was scored."
+        )
 
 
 class _Sample(NamedTuple):

@@ -12,6 +12,7 @@ import numpy as np
 
 from seqdl.errors import InputError, SeqdlError
 from seqdl.files import full_suffix, read_lines, require_file
+from seqdl.variants.parquet_writer import long_name
 from seqdl.variants.reading import _described
 from seqdl.variants.scored import KEYS, SUMMARY
 
@@ -166,7 +167,7 @@ class _Parquet:
 
     def _value_columns(self, score: str) -> list[str]:
         if self._long:
-            return [score]
+            return [long_name(score)]
         return [f"{' '.join(target.split())}:{score}" for target in self.meta["targets"]]
 
     def pieces(self, mean_of: str | None, rows: int) -> Iterator[pd.DataFrame]:
@@ -240,10 +241,15 @@ class _Arrays:
         values = self._file[key]
         if hasattr(values, "asstr") and values.dtype.kind == "O":
             values = values.asstr()
-        found = values[rows]
+        found = self._taken(values, rows)
         if found.dtype.kind == "T":
             found = found.astype(object)
         return self._targets[found] if name == "max_target" else found
+
+    def _taken(self, values, rows: slice | list[int]) -> np.ndarray:
+        if isinstance(rows, slice) or not hasattr(values, "oindex"):
+            return values[rows]
+        return values.oindex[np.array(rows, np.int64)]
 
     def _columns(self, rows: slice | list[int]) -> dict[str, object]:
         return {name: self._column(name, rows) for name in (*_FRONT, *_note_names(self.meta))}
@@ -258,10 +264,8 @@ class _Arrays:
             yield _frame(columns)
 
     def rows(self, numbers: list[int]) -> Rows:
-        return Rows(
-            _frame(self._columns(numbers)),
-            {name: self._file[name][numbers].astype(np.float32) for name in self.meta["scores"]},
-        )
+        values = {name: self._taken(self._file[name], numbers) for name in self.meta["scores"]}
+        return Rows(_frame(self._columns(numbers)), {n: x.astype(np.float32) for n, x in values.items()})
 
     def close(self) -> None:
         if hasattr(self._file, "close"):
