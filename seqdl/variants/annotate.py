@@ -128,7 +128,8 @@ class Annotations:
                 strands = "both strands averaged" if found.strand_average else "one strand"
                 raise InputError(
                     f"The calibration {options.calibration} was made with {strands} and unshifted windows, "
-                    "and now it is not so. Make one with the same choices, or leave it out (--calibration none)."
+                    "and now it is not so. Make one with the same choices, or leave it out "
+                    "(--calibration none)."
                 )
             self._calibration = found.take(self._chosen)
             if self._calibration.causal is not None:
@@ -144,7 +145,7 @@ class Annotations:
                 found += [
                     Column(
                         f"{name}_percentile",
-                        f"100 * (share of the background with a smaller |{name}| + half of those with the same)",
+                        f"100 * (share of the background with a smaller |{name}| + half of the same)",
                         f"percentile among {n:,} {source}",
                     ),
                     Column(
