@@ -16,7 +16,7 @@ from seqdl.variants.scores import SCORES
 FORMAT = "seqdl-scores"
 ROUNDING = "float16: a relative error of up to 2^-11 (0.05 %), an absolute one of up to 2^-25 below 6.1e-5"
 FLOAT16_AT_MOST = 65504.0
-_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 18
 _TEXTS = {"snp": "ids", "chr": "chroms", "ref_allele": "refs", "alt_allele": "alts"}
 
 
