@@ -15,8 +15,8 @@ Written: calibration.h5 in the run's folder, which `seqdl score-variants --calib
 
 Labels: a probability that means what it says (Platt scaling), and the set of labels that are possible at the
 level, for windows with and without the label apart (class-conditional conformal sets). Coverage: an interval
-of log2(1 + total over the window). Both: a distance of the window's 4-mer composition from that of the training
-windows; beyond 99.9 % of held-out windows it is flagged as unlike them.
+of log2(1 + total over the window). Both: a distance of the window's 4-mer composition from that of the
+training windows; beyond 99.9 % of held-out windows it is flagged as unlike them.
 
 --effects takes a table with tabs and a heading: chrom, pos (1-based), ref, alt, target, effect; or a VCF with
 EFFECT (and TARGET) in INFO. Effects 0 and 1 give the probability that a variant is one of those labelled 1;

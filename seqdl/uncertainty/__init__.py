@@ -1,4 +1,4 @@
 """How far a prediction can be trusted: calibration, conformal sets and intervals, dropout, unlike sequences.
 
-`calibrate` measures a run on held-out windows and writes a `Calibration`; everything is loaded when asked for.
+`calibrate` measures a run on held-out windows and writes a `Calibration`; modules are loaded when asked for.
 """

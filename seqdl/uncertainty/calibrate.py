@@ -1,4 +1,4 @@
-"""`calibrate`: learn from held-out windows how far a run's numbers can be trusted, and measure it on others."""
+"""`calibrate`: learn from held-out windows how far a run can be trusted, and measure it on others."""
 
 from __future__ import annotations
 

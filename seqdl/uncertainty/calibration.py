@@ -39,7 +39,7 @@ _ATTRIBUTES = {
 
 @dataclass(frozen=True)
 class Calibration:
-    """Calibrated probabilities, conformal sets and intervals, and a sense of what is unlike the training data.
+    """Calibrated probabilities, conformal sets and intervals, and what is unlike the training data.
 
     Attributes
     ----------
@@ -185,10 +185,10 @@ class Calibration:
             Also as ``log2(1 + total)``; never below 0.
         """
         low, high = self._part("band").interval(self._columns(totals, "totals"))
-        return np.maximum(low, 0).astype(np.float32), high.astype(np.float32)
+        return np.maximum(low, np.float32(0)), high
 
     def effect_interval(self, score: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return the bounds of the true effects, float32 (m, T) each, of scores (m, T); None without a fit."""
+        """Return the bounds of the effects, float32 (m, T) each, of scores (m, T); None without a fit."""
         band = self.effects.get(score)
         return None if band is None else band.interval(self._columns(values, "values"))
 

@@ -105,6 +105,14 @@ def fit_label_sets(logits: np.ndarray, labels: np.ndarray, level: float) -> Labe
     return LabelSets(-bounds[1], bounds[0], np.stack(pooled))
 
 
+def outward(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Round bounds to float32 so that they only widen: counts often lie exactly on a bound."""
+    return (
+        np.nextafter(np.asarray(low, np.float32), np.float32(-np.inf)),
+        np.nextafter(np.asarray(high, np.float32), np.float32(np.inf)),
+    )
+
+
 class Band(NamedTuple):
     """An interval about a prediction: ``x +- half * exp(tilt * x)``.
 
@@ -118,10 +126,10 @@ class Band(NamedTuple):
     tilt: np.ndarray
 
     def interval(self, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return low and high, float64 (m, T), about `centre` (m, T)."""
+        """Return low and high, float32 (m, T), about `centre` (m, T)."""
         centre = np.asarray(centre, np.float64)
         half = self.half * np.exp(self.tilt * centre)
-        return centre - half, centre + half
+        return outward(centre - half, centre + half)
 
 
 def fit_band(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seqdl.uncertainty.calibration import Calibration
-from seqdl.uncertainty.effects import Causal
+from seqdl.uncertainty.effects import SMALL, Causal
 from seqdl.variants.scored import Column
 
 
@@ -37,7 +37,7 @@ def derived_columns(calibration: Calibration, scores: tuple[str, ...]) -> tuple[
                 Column(
                     f"{allele}_set",
                     f"1 if label 0 is possible + 2 if label 1 is possible, given P({allele})",
-                    f"conformal set of labels for the {words} allele, {level} of each class of held-out windows",
+                    f"conformal set of labels for the {words} allele, {level} of each class of windows",
                 )
             )
         if calibration.band is not None:
@@ -46,7 +46,7 @@ def derived_columns(calibration: Calibration, scores: tuple[str, ...]) -> tuple[
                     Column(
                         f"{allele}_{side}",
                         f"log2(1 + sum({allele})) {'-' if side == 'low' else '+'} half",
-                        f"{side} end of the {level} conformal interval of log2(1 + observed total), {words} allele",
+                        f"{side} end of the {level} conformal interval of log2(1 + total), {words} allele",
                     )
                 )
     for score in scores:
@@ -88,17 +88,17 @@ def derived_notes(calibration: Calibration, scores: tuple[str, ...]) -> tuple[Co
                 "unlike",
                 "Mahalanobis distance of the window's 4-mer frequencies",
                 "distance from the training windows; more than "
-                f"{calibration.composition.threshold:.4g} is unlike them (one held-out window in a thousand is)",
+                f"{calibration.composition.threshold:.4g} is unlike them (1 held-out window in 1,000 is)",
             )
         )
     return tuple(notes)
 
 
 def _causal_column(causal: Causal) -> Column:
-    size = f"|{causal.score}|" + (" largest over the targets" if causal.by == "allele" else "")
+    size = ("largest " if causal.by == "allele" else "") + f"|{causal.score}|"
     return Column(
         "p_causal",
-        f"1 / (1 + exp(-({causal.slope:.6g} * {size} + {causal.intercept:.6g})))",
+        f"1 / (1 + exp(-({causal.slope:.6g} * ln({size} + {SMALL:g}) + {causal.intercept:.6g})))",
         "probability of the label 1 of the variants that it was calibrated with, at their share of 1",
     )
 

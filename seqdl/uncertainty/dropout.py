@@ -129,7 +129,7 @@ def thinned_models(model: keras.Model, draws: int, seed: int) -> list[keras.Mode
         beside = f" What {few(sorted(left))} do at random is no dropout of units." if left else ""
         raise InputError(
             f"The model {model.name!r} has no dropout layer, so thinned networks do not exist.{beside} "
-            "Train with dropout, or take the spread over the members of an ensemble or over strands and shifts."
+            "Train with dropout, or take the spread over an ensemble's members, or over strands and shifts."
         )
     if left:
         say(f"Monte-Carlo dropout leaves the randomness inside {few(sorted(left))} off.")

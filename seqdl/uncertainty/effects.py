@@ -1,4 +1,4 @@
-"""From a score to an effect that was measured: a line with a split-conformal band, and the odds of being causal.
+"""From a score to an effect: a line with a split-conformal band, and the odds of being causal.
 
 A table of variants with known effects is scored by the run. Half of the places in it fit
 ``effect = intercept + slope * score``, the other half shows how far effects lie from that line.
@@ -13,10 +13,11 @@ import numpy as np
 from scipy.special import expit
 
 from seqdl.errors import InputError
-from seqdl.uncertainty.conformal import bound, enough
+from seqdl.uncertainty.conformal import bound, enough, outward
 from seqdl.uncertainty.effects_file import Effects
 from seqdl.uncertainty.platt import fit_line, log_losses
 
+SMALL = 0.01  # of a score: below it sizes are noise
 OWN_LINE = 40  # pairs of variant and target that a target's own line needs
 FOLDS = 5
 
@@ -40,7 +41,7 @@ class EffectBand(NamedTuple):
     def interval(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return low and high, float32 (m, T), of scores (m, T)."""
         middle = self.intercept + self.slope * np.asarray(values, np.float64)
-        return (middle - self.half).astype(np.float32), (middle + self.half).astype(np.float32)
+        return outward(middle - self.half, middle + self.half)
 
 
 class Causal(NamedTuple):
@@ -53,7 +54,8 @@ class Causal(NamedTuple):
     by : {"target", "allele"}
         Of each target's own score, or of the largest over all targets.
     slope, intercept : float
-        ``p = 1 / (1 + exp(-(slope * |score| + intercept)))``
+        ``p = 1 / (1 + exp(-(slope * ln(|score| + 0.01) + intercept)))``: odds that are a power of the score's
+        size. A line through the size itself fits worse, since large effects saturate.
     """
 
     score: str
@@ -65,7 +67,11 @@ class Causal(NamedTuple):
         """Return float32 (m, T) by target, or (m,) by allele, of scores (m, T)."""
         size = np.abs(np.asarray(values, np.float64))
         size = size if self.by == "target" else size.max(axis=1)
-        return expit(self.slope * size + self.intercept).astype(np.float32)
+        return expit(self.logits(size)).astype(np.float32)
+
+    def logits(self, size: np.ndarray) -> np.ndarray:
+        """Return the log odds, float64, of sizes ``|score|``."""
+        return self.slope * np.log(size + SMALL) + self.intercept
 
 
 def fit_effects(
@@ -140,7 +146,7 @@ def fit_causal(effects: Effects, sizes: np.ndarray, score: str) -> Causal:
     InputError
         If larger scores do not go with the label 1.
     """
-    slope, intercept = fit_line(sizes, effects.effect > 0.5)
+    slope, intercept = fit_line(np.log(sizes + SMALL), effects.effect > 0.5)
     if not slope > 0:
         raise InputError(
             f"On these {len(sizes)} labelled variants larger |{score}| do not go with the label 1, so no "
@@ -187,7 +193,7 @@ def held_out(
 def band_hits(
     effects: Effects, values: np.ndarray, places: np.ndarray, n_targets: int, level: float, seed: int
 ) -> np.ndarray:
-    """Tell which effects lie in the band of a fit that did not see their variants, float64 (n,); as `fit_effects`."""
+    """Tell which effects lie in the band of a fit that did not see them, float64 (n,); as `fit_effects`."""
 
     def fit(rows):
         band = fit_effects(effects.take(rows), values[rows], places[rows], n_targets, level, seed)
@@ -207,7 +213,7 @@ def causal_logits(effects: Effects, sizes: np.ndarray, score: str, seed: int) ->
 
     def fit(rows):
         made = fit_causal(effects.take(rows), sizes[rows], score)
-        return lambda others: made.slope * sizes[others] + made.intercept
+        return lambda others: made.logits(sizes[others])
 
     return held_out(effects, seed + 1, fit)
 

@@ -199,8 +199,8 @@ def target_places(effects: Effects, names: list[str]) -> np.ndarray:
     if effects.targets is None:
         if len(names) > 1:
             raise InputError(
-                f"Measured effects need a column `target`, since the run has {len(names)} targets. (Labels, 0 "
-                "and 1, may do without.)"
+                f"Measured effects need a column `target`, since the run has {len(names)} targets. (Labels, "
+                "0 and 1, may do without.)"
             )
         return np.zeros(len(effects.effect), np.int64)
     known = {name: i for i, name in enumerate(names)}
@@ -254,8 +254,8 @@ def score_effects(run, effects: Effects, genome, scores: tuple[str, ...], **choi
         if not summary.scored:
             raise InputError(
                 f"None of the {len(unique)} variants with a known effect could be scored "
-                f"({', '.join(f'{n} {reason}' for reason, n in summary.rejected.items())}). Do their positions "
-                "belong to the dataset's genome?"
+                f"({', '.join(f'{n} {reason}' for reason, n in summary.rejected.items())}). Do their "
+                "positions belong to the dataset's genome?"
             )
         table = read_scores(out)
     found = table.variants

@@ -108,7 +108,7 @@ def _causal(
         )
     if losses[0].mean() > losses[1].mean():
         raise InputError(
-            f"from |{score}| it is worse than the share of causal variants alone, on variants that it did not "
-            "see. Are the labels of what the run predicts?"
+            f"from |{score}| it is worse than the share of causal variants alone, on variants that it did "
+            "not see. Are the labels of what the run predicts?"
         )
     return {"causal": made}, rows

@@ -1,4 +1,4 @@
-"""Whether a calibration keeps its promise: every number beside its nominal value, on windows that it never saw.
+"""Whether a calibration keeps its promise: every number beside its nominal value, on windows it never saw.
 
 Intervals of shares over many targets come from resampling stretches of the genome, since neighbouring windows
 are alike; those of a single target are Clopper and Pearson's, which take the windows for independent.

@@ -1,4 +1,4 @@
-"""Sequences unlike the training data: how far a window's 4-mer composition lies from that of the training windows.
+"""Sequences unlike the training data: how far a window's 4-mer composition lies from theirs.
 
 A network answers any sequence, also those of a kind that it never saw: a repeat, a vector, another
 genome. What is measured is composition alone. A window of ordinary composition may still be new in

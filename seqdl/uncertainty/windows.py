@@ -23,8 +23,8 @@ class Outcome(NamedTuple):
     indices : int64 array, shape (n,)
         Their numbers in the dataset.
     predicted, observed : arrays, shape (n, T)
-        Log odds (float32) and labels (uint8); of coverage ``log2(1 + total)`` over the window's bins, float64,
-        NaN where a bin was not observed.
+        Log odds (float32) and labels (uint8); of coverage ``log2(1 + total)`` over the window's bins,
+        float64, NaN where a bin was not observed.
     """
 
     indices: np.ndarray
@@ -73,7 +73,7 @@ def predict_windows(predictor: Predictor, data, indices: np.ndarray) -> Outcome:
 
 
 def log_totals(values: np.ndarray) -> np.ndarray:
-    """Return ``log2(1 + total)`` over the bins, float64 (m, T), of coverage (m, bins, T); negative totals are 0."""
+    """Return ``log2(1 + total)`` over the bins, float64 (m, T), of coverage (m, bins, T); at least 0."""
     return np.log2(1 + np.maximum(np.asarray(values, np.float64).sum(axis=1), 0))
 
 
