@@ -92,7 +92,8 @@ class Progress:
             raise KeyboardInterrupt
         self.done += n
         now = time.monotonic()
-        self._first = self._first or (now, self.done)
+        if n:
+            self._first = self._first or (now, self.done)
         if _quiet or now - self._began < _APPEARS_AFTER:
             return
         if sys.stderr.isatty():

@@ -125,6 +125,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compression", choices=("none", "lzf", "gzip"), default="none", help="of the scores in .h5"
     )
     parser.add_argument(
+        "--scheduler", metavar="ADDRESS|local:N",
+        help="score on a dask cluster: tcp://host:8786, the .json file of a scheduler, or local:N for N "
+        "processes on this machine; the output is the same",
+    )  # fmt: skip
+    parser.add_argument(
+        "--worker-timeout", type=float, default=60.0, metavar="SECONDS",
+        help="how long a cluster may be without a worker (default: 60)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--chunk-records", type=int, metavar="N",
+        help="records that are scored, kept and handed to a worker together (default: 16 batches)",
+    )  # fmt: skip
+    parser.add_argument(
         "--restart", action="store_true", help="begin anew, even where an earlier job was cut off"
     )
     parser.add_argument(
@@ -177,6 +190,9 @@ def run(args: argparse.Namespace) -> int:
             layout=args.layout,
             storage=args.storage,
             compression=args.compression,
+            scheduler=args.scheduler,
+            worker_timeout=args.worker_timeout,
+            chunk_records=args.chunk_records,
             overwrite=args.overwrite,
             restart=args.restart,
         )

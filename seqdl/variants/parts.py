@@ -3,8 +3,8 @@
 A folder beside the output, ``<output>.parts``: ``plan.json`` says what is being scored, and ``<chunk>.npz``
 holds one chunk's `ScoredBlock` and its counts, without the records' text, which is read again. A part
 appears whole or not at all. Strings are laid end to end as UTF-8 with a line's end between them, so that
-nothing in a part can run as code. The outputs are written aside in this folder too, under hidden names: what a
-killed job leaves is removed by the next one, and a finished one removes the folder.
+nothing in a part can run as code. The outputs are written aside in this folder too, under hidden names: what
+a killed job leaves is removed by the next one, and a finished one removes the folder.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Parts:
 
     def _take_lock(self) -> None:
         """Keep a second job off; the system lets go of the lock when this process ends, however it ends."""
-        lock = open(self.folder / LOCK, "wb")
+        lock = open(self.folder / LOCK, "wb")  # noqa: SIM115
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

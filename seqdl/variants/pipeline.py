@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +62,17 @@ def sources(
                 screened, notes = scorer.screen(chunk)
         yield Prepared(number, chunk, screened, notes, done)
         number += 1
+
+
+def unprepared(vcf: str | Path, chunk_records: int, clock: Clock) -> Iterator[Prepared]:
+    """Read a VCF chunk by chunk, without the records' text, for workers that build the windows."""
+    chunks = read_vcf(vcf, chunk_records)
+    for number in count():
+        with clock("reading"):
+            chunk = next(chunks, None)
+        if chunk is None:
+            return
+        yield Prepared(number, chunk, None, {}, None)
 
 
 def part_of(parts: Parts, number: int, chunk: VcfChunk) -> tuple[ScoredBlock, tuple[int, int]] | None:

@@ -11,17 +11,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from seqdl.errors import InputError
+from seqdl.errors import InputError, require_at_least
 from seqdl.files import full_suffix, require_writable
 from seqdl.genome import Genome
 from seqdl.io.chromosomes import reconcile
-from seqdl.io.vcf import VcfSurvey, survey_vcf
+from seqdl.io.vcf import VcfSurvey, read_vcf, survey_vcf
 from seqdl.progress import progress_bar, say
 from seqdl.variants.assembly import Watch, assembly_notes
 from seqdl.variants.clock import Clock
+from seqdl.variants.cluster import check_scheduler
+from seqdl.variants.distribute import distributed_blocks, open_team
 from seqdl.variants.options import AUTO, ScoringOptions, check_options
 from seqdl.variants.parts import Parts
-from seqdl.variants.pipeline import Written, local_blocks, sources
+from seqdl.variants.pipeline import Written, local_blocks, sources, unprepared
+from seqdl.variants.remote import keep_job
 from seqdl.variants.scorer import Scorer
 from seqdl.variants.summary import ScoreSummary, Tally
 from seqdl.variants.writers import RejectsWriter, atomic_output, check_suffix, open_writer
@@ -56,6 +59,9 @@ def score_variants(
     layout: str = "wide",
     storage: str = "float32",
     compression: str = "none",
+    scheduler: str | None = None,
+    worker_timeout: float = 60.0,
+    chunk_records: int | None = None,
     overwrite: bool = True,
     restart: bool = False,
 ) -> ScoreSummary:
@@ -115,6 +121,14 @@ def score_variants(
         treatment), or a TSV of target and category.
     layout, storage, compression : str
         Of Parquet "wide" or "long"; of HDF5 and Zarr "float32" or "float16"; of HDF5 "none", "lzf" or "gzip".
+    scheduler : str, optional
+        Score on a dask cluster: its address, the .json file of its scheduler, or "local:N" for N processes
+        on this machine (see `seqdl.variants.distribute`). The output is the same.
+    worker_timeout : float
+        Seconds that a cluster may be without a worker.
+    chunk_records : int, optional
+        Records that are scored, kept, and handed to a worker together; 16 batches, and fewer where windows
+        are long.
     overwrite : bool
         Replace `out` and `rejects` if they exist.
     restart : bool
@@ -131,6 +145,9 @@ def score_variants(
         If an input is unusable or does not fit the run; then nothing is written.
     """
     began, clock = time.monotonic(), Clock()
+    require_at_least(1, chunk_records=chunk_records)
+    if scheduler is not None:
+        check_scheduler(scheduler, worker_timeout)
     suffix = check_suffix(out, layout, storage, compression)
     options = check_options(
         ScoringOptions(
@@ -150,6 +167,8 @@ def score_variants(
     if contigs.report:
         say(contigs.report)
     scorer = Scorer(run, genome, contigs.mapping, options)
+    options = scorer.options  # with the files that lie beside the run
+    scorer.chunk_records = chunk_records or scorer.chunk_records
     keep_lines = suffix.startswith(".vcf")
     parts = Parts(
         out.with_name(f"{out.name}.parts"),
@@ -178,8 +197,17 @@ def score_variants(
             progress = stack.enter_context(progress_bar(survey.alleles, "Scoring variants", "alleles"))
             written = Written((writer, bin_), parts, clock)
             stack.enter_context(written)
-            prepared = sources(vcf, scorer, parts, keep_lines, clock)
-            for block, counts, new in local_blocks(prepared, scorer, progress, clock, written):
+            if scheduler is None:
+                prepared = sources(vcf, scorer, parts, keep_lines, clock)
+                blocks = local_blocks(prepared, scorer, progress, clock, written)
+            else:
+                job = keep_job(parts, run, genome, contigs.mapping, options)
+                team = stack.enter_context(open_team(scheduler, worker_timeout))
+                prepared = unprepared(vcf, scorer.chunk_records, clock)
+                texts = read_vcf(vcf, scorer.chunk_records, keep_lines=True) if keep_lines else None
+                blocks = distributed_blocks(prepared, texts, team, job, parts, progress, clock, written)
+            stack.enter_context(closing(blocks))
+            for block, counts, new in blocks:
                 tally.add(block, counts, new)
                 watch.look(tally, survey, contigs.mapping, genome, block)
             written.finish()
@@ -194,6 +222,7 @@ def score_variants(
         *assembly_notes(survey, contigs.mapping, genome),
         *tally.notes(survey),
         *written.notes,
+        *([] if scheduler is None else [team.note()]),
     )
     return ScoreSummary(
         out=out,
