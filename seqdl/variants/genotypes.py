@@ -93,10 +93,10 @@ def text(record: object) -> str:
 
 def _require_alleles(record: object, number: int) -> None:
     """Check the numbers in a GT: for pysam, one that is too large is missing."""
-    written, most = text(record), len(record.alts or ())
+    written, most, name = text(record), len(record.alts or ()), record.samples[0].name
     for allele in written.replace("|", "/").split("/"):
         if allele.isdecimal() and int(allele) > most:
             raise InputError(
-                f"{named(record, number)}: the GT {written} of {record.samples[0].name} names allele {allele}, "
-                f"and ALT has {count(most, 'allele')}. The file is damaged: make it again."
+                f"{named(record, number)}: the GT {written} of {name} names allele {allele}, and "
+                f"ALT has {count(most, 'allele')}. The file is damaged: make it again."
             )

@@ -184,16 +184,16 @@ class _Reader:
             self._stretch = Stretch(self._genome, contig_id, *self._layout)
         phase_set = carried.phase_set
         for allele, haplotype in carried.carried:
-            if haplotype == UNKNOWN and self._strict:
-                raise InputError(
-                    f"{named(record, number)}: {self._sample} is heterozygous and not phased "
-                    f"(GT {text(record)}), so it is unknown which haplotype carries the allele. Phase the file, for example with "
-                    "WhatsHap (from reads) or SHAPEIT (from a panel); with `on_unphased` 'skip' such alleles "
-                    "are rejected as UNPHASED."
-                )
             alt = record.alts[allele - 1] or NO_ALT
             row = Row(number, chrom, record.pos, record.id or ".", record.ref or ".", alt, haplotype)
             reason, detail, swapped = self._reject(row)
+            if reason == "UNPHASED" and self._strict:
+                raise InputError(
+                    f"{named(record, number)}: {self._sample} is heterozygous and not phased "
+                    f"(GT {text(record)}), so it is unknown which haplotype carries the allele. Phase the file, "
+                    "for example with WhatsHap (from reads) or SHAPEIT (from a panel); with `on_unphased` "
+                    "'skip' such alleles are rejected as UNPHASED."
+                )
             if not reason:
                 edit = smallest_edit(row.pos - 1, row.ref.upper(), row.alt.upper())
                 known = self._stretch.add(edit, haplotype)

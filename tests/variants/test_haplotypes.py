@@ -294,8 +294,18 @@ def test_an_unphased_heterozygote_is_an_error_or_a_named_row(tmp_path, gt):
     assert [row[2:4] for row in found] == [("2", ""), (None, "UNPHASED"), ("1", "")]
     assert [found[0][7], found[2][7]] == ["VARIANT_LEFT_OUT", "."]
     assert found[0][5][16] == PLAIN[50]  # it is in nobody's window
-    both = plain(tmp_path, [("c", 50, "A", "C,G", "1/2")], on_unphased="skip")
-    assert [row[3] for row in both] == ["REF_MISMATCH" if PLAIN[50] != "A" else "UNPHASED"] * 2
+    alts = ",".join(letter for letter in "ACGT" if letter != PLAIN[50])
+    both = plain(tmp_path, [("c", 50, PLAIN[50], alts, "1/2")], on_unphased="skip")
+    assert [row[1:4] for row in both] == [(alt, None, "UNPHASED") for alt in alts.split(",")[:2]]
+
+
+def test_what_is_rejected_anyway_needs_no_phase(tmp_path):
+    rows = [
+        ("c", 50, PLAIN[50], "<DEL>", "0/1"),
+        ("c", 60, PLAIN[60], PLAIN[60] + "R", "0/1"),
+        ("x", 5, "A", "C", "0/1"),
+    ]
+    assert [row[3] for row in plain(tmp_path, rows)] == ["SYMBOLIC", "NON_ACGT", "UNKNOWN_CONTIG"]
 
 
 def test_a_window_with_two_phase_sets_is_an_error_or_named_rows(tmp_path):
