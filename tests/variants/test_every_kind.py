@@ -9,7 +9,9 @@ The contigs, with 1-based positions (`c` has four N at 21 to 24)::
 A window of 12 has the variant's first base at index 6, as ``left allele right``. A blank parts the three.
 """
 
+import re
 from math import exp
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -233,6 +235,18 @@ def test_a_wrong_ref_under_each_policy(tmp_path, genome, policy, number):
 def test_a_wrong_ref_stops_everything_if_asked(tmp_path, genome, record):
     with pytest.raises(InputError, match=r"record 1 \(c:11 .*the genome has G"):
         screened(tmp_path, genome, [record], policy="error")
+
+
+def test_the_windows_on_the_page_are_these(genome, tmp_path):
+    """The picture in docs/variants.md, read from the page; its genome has other letters where `c` has N."""
+    page = Path(__file__).parents[2] / "docs" / "variants.md"
+    row = re.compile(r"^\S.*?(\d+) (\w+)>(\w+)\s+ref\s+(\S+)\s+alt\s+(\S+)", re.MULTILINE)
+    found = row.findall(page.read_text(encoding="utf-8"))
+    assert len(found) == 6
+    for pos, ref, alt, *want in found:
+        windows, _ = screened(tmp_path, genome, [("c", int(pos), ref, alt)])
+        assert windows == [tuple(text.replace("|", "") for text in want)], (pos, ref, alt)
+        assert [text.split("|")[1] for text in want] == [ref, alt]
 
 
 class Counting:
