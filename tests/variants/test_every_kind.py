@@ -10,7 +10,7 @@ A window of 12 has the variant's first base at index 6, as ``left allele right``
 """
 
 import re
-from math import exp
+from math import exp, log2, sqrt
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +22,11 @@ from seqdl.errors import InputError
 from seqdl.genome import Genome
 from seqdl.io.vcf import read_vcf
 from seqdl.variants.alleles import allele_windows, encode_alleles, right_aligned
+from seqdl.variants.network import Asker, Network
+from seqdl.variants.options import ScoringOptions
 from seqdl.variants.reading import read_scores
 from seqdl.variants.score import score_variants
+from seqdl.variants.scorer import Scorer
 from seqdl.variants.screen import screen
 
 CONTIGS = {"c": "ACGTTGCAACGGATCCTTAGNNNNACGCGTTTGACATAGCCCATGA", "tiny": "GATTACA"}
@@ -304,3 +307,35 @@ def test_the_rejects_file_names_each_of_them(tmp_path, genome):
         line.split("\t") for line in summary.rejects.read_text().splitlines() if not line.startswith("#")
     ]
     assert [(f[0], int(f[1]), f[3], f[4], f[5], f[6]) for f in lines] == [case[1:] for case in REJECTED]
+
+
+# fmt: off
+@pytest.mark.parametrize(("ref", "alt", "left", "right", "stitched", "want"), [
+    # G in each bin of 4 bases. Reference: TGCA ACGG ATCC, so 1, 2, 0.
+    ("G", "T", "TGCA ACTG ATCC", None, (1, 1, 0),
+     {"SAD": -1, "logSAD": log2(3 / 4), "SAX": -1, "D1": 1, "D2": 1}),
+    # The deletion crosses from the second bin to the third; the right window's third bin, CGCC, has a G.
+    ("GGAT", "G", "TGCA ACGC CTTA", "CGTT GCAA CGCC", (1, 1, 1),
+     {"SAD": 0, "logSAD": 0, "SAX": -1, "D1": 2, "D2": sqrt(2), "jsd": 0.455543}),
+    ("G", "GTTT", "TGCA ACGT TTGA", "AACG TTTG ATCC", (1, 1, 0),
+     {"SAD": -1, "logSAD": log2(3 / 4), "SAX": -1, "D1": 1, "D2": 1}),
+])
+# fmt: on
+def test_bins_of_coverage_on_paper(tmp_path, genome, ref, alt, left, right, stitched, want):
+    """The bin of the anchor is the mean of both alt windows; those before it are the left one's."""
+    asked = []
+
+    def count_g(codes):
+        asked.extend(map(decode, codes))
+        return (codes == 2).reshape(-1, 3, 4, 1).sum(axis=2).astype(np.float32)
+
+    network = Network(
+        Asker(count_g), WINDOW, WINDOW // 2, 4, ("G",), ("G",), False, False, "counting",
+        targets=({"name": "G"},), task="coverage", bins=3, resolution=4,
+    )  # fmt: skip
+    (chunk,) = read_vcf(write(tmp_path, [("c", 11, ref, alt)]))
+    options = ScoringOptions(scores=("ref", "alt", *want))
+    block, _ = Scorer(network, genome, IDENTITY, options).score(chunk)
+    assert asked == [join(text) for text in ("TGCA ACGG ATCC", left, right) if text]
+    found = {name: float(values[0, 0]) for name, values in block.values.items()}
+    assert found == pytest.approx({"ref": 3, "alt": sum(stitched), **want}, abs=1e-5)
