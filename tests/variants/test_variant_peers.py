@@ -173,6 +173,22 @@ def test_a_deletion_by_selene_is_of_another_sequence(tmp_path, letters, fasta):
         assert np.abs(ours[i] - theirs["diff"][i]).max() > 1e-3
 
 
+def test_alleles_without_a_sequence_are_scored_by_selene_and_rejected_here(tmp_path, letters, fasta):
+    """To Selene no ALT is two deletions, an upstream deletion is one, and <DEL> is five unknown letters."""
+    window = 500
+    model, twin = network(window)
+    variants = [(1001, letters[1000], alt) for alt in (".", "*", "<DEL>")]
+    vcf = write(tmp_path / "odd.vcf", variants)
+    _, labels, _, alts = by_selene(twin, fasta, vcf, window, tmp_path)
+    assert len(labels) == 4
+    assert labels.ref_match.all()
+    assert not labels.contains_unk.any()
+    assert len(set(alts[:3])) == 1
+    assert "NNNNN" in alts[3]
+    found = score_variants(Predictor(model, 64), vcf, Genome(fasta), tmp_path / "s.h5", scores=["diff"])
+    assert (found.scored, found.rejected) == (0, {"NO_ALT": 1, "SYMBOLIC": 2})
+
+
 def test_longer_insertions_by_selene_are_of_the_right_sequence_and_moved(tmp_path, letters, fasta):
     """Half of the insertion goes at either end, so the two windows begin at different bases."""
     window = 500
