@@ -35,21 +35,15 @@ from seqdl.variants.alleles import AlleleWindows, check_anchor
 from seqdl.variants.genotypes import UNKNOWN, Genotype, genotype, named, text
 from seqdl.variants.haplotype_rows import Finished, Row, Stretch
 from seqdl.variants.personal import smallest_edit
-from seqdl.variants.screen import Screened
+from seqdl.variants.screen import FLAGS, REASONS, Screened
 
 EFFECTS = {
     "joint": "alt: the sample's haplotype; ref: the genome. What all variants in the window do together",
     "context": "alt: the sample's haplotype; ref: the same haplotype without this variant",
 }
 ON_UNPHASED = ("error", "skip")
-HAPLOTYPE_REASONS = {
-    "UNPHASED": "the sample is heterozygous here, and GT does not say which haplotype carries the allele",
-    "PHASE_SET": "the window holds variants of different phase sets: which lie on one haplotype is unknown",
-    "OVERLAP": "the allele overlaps another one that the same haplotype carries",
-}
-HAPLOTYPE_FLAGS = {
-    "VARIANT_LEFT_OUT": "another variant of the sample in the window could not be put into its haplotype",
-}
+HAPLOTYPE_REASONS = {name: REASONS[name] for name in ("UNPHASED", "PHASE_SET", "OVERLAP")}
+HAPLOTYPE_FLAGS = {"VARIANT_LEFT_OUT": FLAGS["VARIANT_LEFT_OUT"]}
 HAPLOTYPE_NOTES = {
     "haplotype": ("1 or 2", "the haplotype of the sample that carries the allele and is scored"),
     "haplotype_variants": ("count", "variants of this haplotype in the window, this one included"),
@@ -190,9 +184,9 @@ class _Reader:
             if reason == "UNPHASED" and self._strict:
                 raise InputError(
                     f"{named(record, number)}: {self._sample} is heterozygous and not phased "
-                    f"(GT {text(record)}), so it is unknown which haplotype carries the allele. Phase the file, "
-                    "for example with WhatsHap (from reads) or SHAPEIT (from a panel); with `on_unphased` "
-                    "'skip' such alleles are rejected as UNPHASED."
+                    f"(GT {text(record)}), so it is unknown which haplotype carries the allele. Phase the "
+                    "file, for example with WhatsHap (from reads) or SHAPEIT (from a panel); with "
+                    "`on_unphased` 'skip' such alleles are rejected as UNPHASED."
                 )
             if not reason:
                 edit = smallest_edit(row.pos - 1, row.ref.upper(), row.alt.upper())
