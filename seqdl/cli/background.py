@@ -10,6 +10,7 @@ examples:
   seqdl background --run run/ --genome g.fa --vcf 1000genomes.vcf.gz            alleles with AF >= 0.05
   seqdl background --run run/ --genome g.fa --vcf gnomad.vcf.gz --min-af 0.01 --af-field AF_popmax
   seqdl background --run run/ --genome g.fa --simulated --size 100000
+  seqdl background --run run/ --genome g.fa --simulated --bed peaks.bed
   seqdl background --run run/ --genome g.fa --shuffled --out shuffled.h5
 
 The background stays in the run's folder (background.h5), where `seqdl score-variants` finds it: every score
@@ -35,6 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--af-field", default="AF", metavar="KEY", help="INFO key of the frequency (default: AF)"
     )
     parser.add_argument(
+        "--bed", metavar="BED", help="of --simulated and --shuffled, draw from these intervals only"
+    )
+    parser.add_argument(
         "--size", type=int, default=10_000, metavar="N", help="variants, at most (default: 10000)"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all draws (default: 1)")
@@ -47,13 +51,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--strand-average", action=argparse.BooleanOptionalAction, default=None, help="as in score-variants"
     )
     parser.add_argument(
+        "--precision", choices=("float32", "bfloat16"), default="float32", help="as in score-variants"
+    )
+    parser.add_argument(
         "--shifts", type=numbers, default=(0,), metavar="BASES", help="as in score-variants (default: 0)"
     )
     parser.add_argument(
         "--share-reference", type=int, default=0, metavar="BASES", help="as in score-variants (default: 0)"
     )
     parser.add_argument(
-        "--alias", metavar="TSV", help="contig names: lines of name in the VCF<TAB>name in the genome"
+        "--max-mismatch", type=float, default=0.1, metavar="SHARE",
+        help="stop early where more of the REF alleles differ from the genome (default: 0.1; 1: never)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--alias", metavar="TSV", help="contig names: lines of name in the VCF or BED<TAB>name in the genome"
     )
     parser.add_argument(
         "--allow-genome-mismatch", action="store_true", help="use another genome than the run's"
@@ -73,14 +84,32 @@ def numbers(text: str) -> tuple[int, ...]:
 
 def run(args: argparse.Namespace) -> int:
     """Make the background, print what it is, and return the exit code."""
+    from seqdl.cli.quiet import said_precision
     from seqdl.variants.make_background import make_background
 
-    summary = make_background(
-        args.run, args.genome, vcf=args.vcf, min_af=args.min_af, af_field=args.af_field,
-        simulated=args.simulated, shuffled=args.shuffled, size=args.size, seed=args.seed, out=args.out,
-        anchor=args.anchor, batch_size=args.batch_size, strand_average=args.strand_average,
-        shifts=args.shifts, share_reference=args.share_reference, alias=args.alias,
-        allow_genome_mismatch=args.allow_genome_mismatch, overwrite=args.overwrite,
-    )  # fmt: skip
+    with said_precision(args.precision):
+        summary = make_background(
+            args.run,
+            args.genome,
+            vcf=args.vcf,
+            min_af=args.min_af,
+            af_field=args.af_field,
+            simulated=args.simulated,
+            shuffled=args.shuffled,
+            bed=args.bed,
+            size=args.size,
+            seed=args.seed,
+            out=args.out,
+            anchor=args.anchor,
+            batch_size=args.batch_size,
+            strand_average=args.strand_average,
+            precision=args.precision,
+            shifts=args.shifts,
+            share_reference=args.share_reference,
+            max_mismatch=args.max_mismatch,
+            alias=args.alias,
+            allow_genome_mismatch=args.allow_genome_mismatch,
+            overwrite=args.overwrite,
+        )
     print(summary.text())
     return 0

@@ -1,9 +1,10 @@
 """`Background`: the scores of many ordinary variants, which tell how unusual another one is.
 
 HDF5, format "seqdl-background", version 1. Attributes: seqdl, meta (JSON: run, the SHA-256 of the model
-file, or the network's label; source in words; the choices that decide the numbers). ``targets`` (UTF-8);
-``variants/`` chrom, pos (1-based), ref, alt; ``scores/<name>`` float32 (targets, n), as they were
-computed, in the order of the variants; of coverage also ``scores/active``, the larger allele's total.
+file, or the network's label; source in words; the genome; the choices that decide the numbers).
+``targets`` (UTF-8); ``variants/`` chrom, pos (1-based), ref, alt; ``scores/<name>`` float32 (targets, n), as
+they were computed, in the order of the variants; of coverage also ``scores/active``, the larger allele's
+total.
 
 Unsorted, so that it also answers for a few targets alone: the largest effect over those can be taken of
 each background variant.
@@ -11,6 +12,7 @@ each background variant.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +32,7 @@ FILE = "background.h5"
 ACTIVE = "active"
 _ALIASES = {"abs_diff": "diff"}  # of one magnitude
 # What must agree, or scores and background are not comparable.
-_DECIDING = ("strand_average", "shifts", "share_reference", "normalize", "precision")
+_DECIDING = ("strand_average", "shifts", "share_reference", "precision")
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,14 @@ class Background:
         Returns
         -------
         percentiles : float32 array, shape (m, targets)
-            100 * (those with a smaller magnitude + half of those with the same) / n.
+            100 * (those with a smaller magnitude + half of those with the same) / n; NaN where the score is.
+
+        Raises
+        ------
+        InputError
+            If the background has no such score, or another number of targets.
         """
-        below, upto = self._ranks(score, values)
-        return (50.0 * (below + upto) / self.n).astype(np.float32)
+        return self.compare(score, values)[0]
 
     def p_values(self, score: str, values: np.ndarray) -> np.ndarray:
         """Tell how often the background is at least as unusual.
@@ -83,28 +89,45 @@ class Background:
         -------
         p : float32 array, shape (m, targets)
             (1 + those with at least this magnitude) / (n + 1); never 0 (Phipson & Smyth, Stat Appl Genet
-            Mol Biol 2010). Not corrected for the number of variants or targets.
+            Mol Biol 2010). Not corrected for the number of variants or targets. NaN where the score is.
+
+        Raises
+        ------
+        InputError
+            As `percentiles`.
         """
-        below, _ = self._ranks(score, values)
-        return ((1 + self.n - below) / (self.n + 1)).astype(np.float32)
+        return self.compare(score, values)[1]
+
+    def compare(self, score: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return `percentiles` and `p_values` at the price of one."""
+        name = _ALIASES.get(score, score)
+        if name not in self.scores:
+            raise InputError(f"The background has no {score!r}; it has {few(self.scores)}.")
+        known, sizes = self.scores[name], np.abs(np.asarray(values, np.float32))
+        if sizes.ndim != 2 or sizes.shape[1] != len(known):
+            raise InputError(f"`values` must have the shape (m, {len(known)}). Received: {sizes.shape}.")
+        sizes = np.ascontiguousarray(sizes.T)
+        percentiles, p = np.empty(sizes.shape, np.float32), np.empty(sizes.shape, np.float32)
+        for target, row in enumerate(known):
+            percentiles[target], p[target] = self._places(row, sizes[target])
+        return percentiles.T, p.T
 
     def of_largest(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return percentile and p of alleles' largest effects, float32 (m,) each."""
-        below, upto = _ranks(self.largest, np.abs(values))
-        percentile = 50.0 * (below + upto) / self.n
-        return percentile.astype(np.float32), ((1 + self.n - below) / (self.n + 1)).astype(np.float32)
+        percentiles, p = self._places(self.largest, np.abs(np.asarray(values, np.float32)))
+        return percentiles.astype(np.float32), p.astype(np.float32)
 
-    def _ranks(self, score: str, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        known = self.scores[_ALIASES.get(score, score)]
-        sizes = np.abs(np.asarray(values, np.float32))
-        below, upto = np.empty(sizes.shape, np.int64), np.empty(sizes.shape, np.int64)
-        for target in range(sizes.shape[1]):
-            below[:, target], upto[:, target] = _ranks(known[target], sizes[:, target])
-        return below, upto
-
-
-def _ranks(known: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.searchsorted(known, values, "left"), np.searchsorted(known, values, "right")
+    def _places(self, row: np.ndarray, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return percentile and p, float64 (m,), of sizes (m,) in a sorted row (n,)."""
+        below = row.searchsorted(sizes)
+        # Ties are rare but at 0: the right ends are looked up for them alone.
+        same = np.flatnonzero(row[np.minimum(below, self.n - 1)] == sizes)
+        percentiles, p = 100.0 * below / self.n, (1.0 + self.n - below) / (self.n + 1)
+        percentiles[same] = 50.0 * (below[same] + row.searchsorted(sizes[same], "right")) / self.n
+        unknown = np.isnan(sizes)
+        if unknown.any():
+            percentiles[unknown] = p[unknown] = np.nan
+        return percentiles, p
 
 
 def fingerprint(network: Network, options: ScoringOptions, anchor: int) -> dict:
@@ -114,6 +137,7 @@ def fingerprint(network: Network, options: ScoringOptions, anchor: int) -> dict:
     return {
         "run": sha256(network.model_file) if network.model_file else network.label,
         "model": network.label,
+        "targets": hashlib.sha256("\n".join(network.target_names).encode()).hexdigest(),
         "window": network.window,
         "anchor": anchor,
         **{key: choices[key] for key in _DECIDING},
@@ -137,7 +161,7 @@ def write_background(
     targets : sequence of str
     variants : mapping
         chrom, pos, ref, alt, each of length n.
-    scores : mapping of float32 arrays, shape (n, targets)
+    scores : mapping of float32 arrays, shape (targets, n)
 
     Returns
     -------
@@ -157,12 +181,15 @@ def write_background(
         group["pos"] = np.asarray(variants["pos"], np.int64)
         group = file.create_group("scores")
         for name, values in scores.items():
-            group[name] = np.ascontiguousarray(np.asarray(values, np.float32).T)
+            group[name] = np.ascontiguousarray(values, np.float32)
     return Path(path).expanduser()
 
 
 def read_background(
-    path: str | Path, scores: Sequence[str], expected: Mapping | None = None, chosen: np.ndarray | None = None
+    path: str | Path,
+    scores: Sequence[str] | None = None,
+    expected: Mapping | None = None,
+    chosen: np.ndarray | None = None,
 ) -> Background:
     """Read what is needed of a background.
 
@@ -170,12 +197,12 @@ def read_background(
     ----------
     path : path
         What `seqdl background` wrote, or the run's folder that holds it.
-    scores : sequence of str
-        Whose distributions are wanted.
+    scores : sequence of str, optional
+        Whose distributions are wanted; all by default.
     expected : mapping, optional
         From `fingerprint`; a background that differs is refused.
     chosen : int64 array, optional
-        Places of the wanted targets; all by default.
+        Places of the wanted targets; all by default. No others are read into memory.
 
     Returns
     -------
@@ -188,7 +215,7 @@ def read_background(
     """
     import h5py
 
-    from seqdl.io.hdf5 import require_format
+    from seqdl.io.hdf5 import map_rows, require_format
 
     path = Path(path).expanduser()
     path = require_file(path / FILE if path.is_dir() else path, "background")
@@ -199,39 +226,51 @@ def read_background(
             for key, value in (expected or {}).items():
                 if meta.get(key) != value:
                     raise InputError(_differs(path, key, meta, value))
-            there, stored = set(file["scores"]), {}
-            names = dict.fromkeys(_ALIASES.get(name, name) for name in scores)
-            missing = [name for name in (*names, meta["score"]) if name not in there]
+            there, best, source = sorted(file["scores"]), meta["score"], str(meta["source"])
+            names = dict.fromkeys(there if scores is None else (_ALIASES.get(name, name) for name in scores))
+            missing = [name for name in (*names, best) if name not in there]
             if missing:
                 raise InputError(
-                    f"The background {path} has no {few(missing)}; it has {few(sorted(there))}. Make it "
-                    "again: seqdl background."
+                    f"The background {path} has no {few(missing)}; it has {few(there)}. Make it again: "
+                    "seqdl background."
                 )
-            for name in dict.fromkeys((*names, meta["score"])):
-                stored[name] = np.abs(file["scores"][name][:])
-    except (OSError, KeyError, ValueError) as error:
+            shape = len(file["targets"]), len(file["variants/pos"])
+            if not all(shape) or any(file["scores"][name].shape != shape for name in (*names, best)):
+                raise ValueError("its parts differ in length, or are empty")
+        found: dict[str, np.ndarray] = {}
+        for name in dict.fromkeys((best, *names)):
+            rows = map_rows(path, f"scores/{name}")
+            sizes = np.abs(rows if chosen is None else rows[chosen])
+            if not np.isfinite(sizes).all():
+                raise ValueError(f"{name} holds numbers that are not finite")
+            if name == best:
+                largest = np.sort(sizes.max(axis=0))
+            if name in names:
+                sizes.sort(axis=1)
+                found[name] = sizes
+    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
         raise InputError(
             f"The background {path} is damaged or no HDF5 file: {error}. Make it again: seqdl background."
         ) from error
-    if chosen is not None:
-        stored = {name: x[chosen] for name, x in stored.items()}
-    largest = np.sort(stored[meta["score"]].max(axis=0))
-    return Background(
-        n=len(largest),
-        source=meta["source"],
-        scores={name: np.sort(stored[name], axis=1) for name in names},
-        largest=largest,
-    )
+    return Background(n=shape[1], source=source, scores=found, largest=largest)
 
 
 def _differs(path: Path, key: str, meta: Mapping, value: object) -> str:
     if key in ("run", "model"):
         found = f"for another run ({meta.get('model')})"
+    elif key == "targets":
+        found = "for other targets than the run has"
     else:
-        found = f"with {key} {meta.get(key)}, and now it is {value}"
+        found = f"with {key} {_spelled(meta.get(key))}, and now it is {_spelled(value)}"
     return (
         f"The background {path} was made {found}: percentiles would be wrong. Make one with the same "
         "choices (seqdl background), or leave it out (--background none)."
     )
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)

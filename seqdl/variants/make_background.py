@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from seqdl.encoding import N, dinucleotide_shuffle
 from seqdl.errors import InputError, require_at_least
-from seqdl.files import require_writable
+from seqdl.files import require_other, require_writable
 from seqdl.genome import Genome
 from seqdl.io.chromosomes import reconcile
-from seqdl.io.vcf import VcfChunk, survey_vcf
-from seqdl.progress import progress_bar, say
+from seqdl.io.vcf import survey_vcf
+from seqdl.progress import Progress, progress_bar, say
+from seqdl.variants.assembly import Watch
 from seqdl.variants.background import ACTIVE, FILE, fingerprint, write_background
-from seqdl.variants.frequency import read_frequencies
+from seqdl.variants.background_variants import (
+    LEAST,
+    Drawn,
+    common_alleles,
+    known_places,
+    regions_for,
+    shuffled_pieces,
+    substitutions,
+)
 from seqdl.variants.options import ScoringOptions
+from seqdl.variants.scored import ScoredBlock
 from seqdl.variants.scorer import Scorer
+from seqdl.variants.screen import Screened
+from seqdl.variants.summary import Tally
 from seqdl.words import count
 
-_LEAST, _FEW = 100, 1000
+_FEW, _LISTED = 1000, 20
 
 
 class BackgroundSummary(NamedTuple):
@@ -35,40 +45,48 @@ class BackgroundSummary(NamedTuple):
         Variants that were scored.
     source : str
         What they are, in words.
-    rejected : int
-        Variants that could not be scored.
+    rejected : dict of int
+        Variants that could not be scored, by reason.
     score : str
         What an allele's largest effect goes by.
     median, top : float
         Median and 99th percentile of the largest effect over the targets.
+    targets : tuple of (str, float, float)
+        Name, and median and 99th percentile of the size of the effect, of each target.
     """
 
     path: Path
     n: int
     source: str
-    rejected: int
+    rejected: dict[str, int]
     score: str
     median: float
     top: float
+    targets: tuple[tuple[str, float, float], ...]
 
     def text(self) -> str:
         """Return the summary as lines for a person."""
         lines = [
-            f"{self.n:,} {self.source}"
-            + (f"; {self.rejected:,} could not be scored" if self.rejected else ""),
+            f"{self.n:,} {self.source}",
+            *(f"  rejected {n:,} {reason}" for reason, n in self.rejected.items()),
             f"largest |{self.score}| over the targets: median {self.median:.3g}, 99th percentile "
             f"{self.top:.3g}",
-            f"the smallest p-value that it can give: {1 / (self.n + 1):.2g}",
-            f"background: {self.path}",
         ]
-        return "\n".join(lines)
-
-
-class _Variant(NamedTuple):
-    chrom: str
-    pos: int  # 1-based
-    ref: str
-    alt: str
+        if len(self.targets) <= _LISTED:
+            lines += [
+                f"  {name}: median {median:.3g}, 99th percentile {top:.3g}"
+                for name, median, top in self.targets
+            ]
+        else:
+            medians, tops = (sorted(one[k] for one in self.targets) for k in (1, 2))
+            lines.append(
+                f"  of {len(self.targets):,} targets: medians {medians[0]:.3g} to {medians[-1]:.3g}, "
+                f"99th percentiles {tops[0]:.3g} to {tops[-1]:.3g}"
+            )
+        lines.append(f"the smallest p-value that it can give: {1 / (self.n + 1):.2g}")
+        if self.n < _FEW:
+            lines.append(f"  note: a background of fewer than {_FEW:,} variants is small")
+        return "\n".join([*lines, f"background: {self.path}"])
 
 
 def make_background(
@@ -80,14 +98,17 @@ def make_background(
     af_field: str = "AF",
     simulated: bool = False,
     shuffled: bool = False,
+    bed: str | Path | None = None,
     size: int = 10_000,
     seed: int = 1,
     out: str | Path | None = None,
     anchor: int | None = None,
     batch_size: int | None = None,
     strand_average: bool | None = None,
-    shifts: tuple[int, ...] = (0,),
+    precision: str = "float32",
+    shifts: Sequence[int] = (0,),
     share_reference: int = 0,
+    max_mismatch: float = 0.1,
     alias: Mapping[str, str] | str | Path | None = None,
     allow_genome_mismatch: bool = False,
     overwrite: bool = True,
@@ -106,18 +127,24 @@ def make_background(
     af_field : str
         INFO key with one frequency an ALT allele.
     simulated : bool
-        Take random substitutions at random known bases of the genome.
+        Take random substitutions at random known bases of the genome, where a window fits into the contig.
     shuffled : bool
         Take random substitutions in windows of the genome whose bases are shuffled, dinucleotide counts
         kept: what the network makes of sequence without words.
+    bed : path, optional
+        Draw `simulated` and `shuffled` ones from these intervals only.
     size : int
         How many; of a VCF with more a random sample.
     seed : int
         Of all draws.
     out : path, optional
         ``background.h5`` in the run's folder by default, where `score_variants` finds it.
-    anchor, batch_size, strand_average, shifts, share_reference, alias, allow_genome_mismatch
+    anchor, batch_size, strand_average, precision, shifts, share_reference
         As in `score_variants`; scores that are compared with the background must be made with the same.
+    max_mismatch : float
+        Stop early where more than this share of a VCF's REF alleles differ from the genome.
+    alias, allow_genome_mismatch
+        As in `score_variants`.
     overwrite : bool
         Replace a background that is there.
 
@@ -130,168 +157,154 @@ def make_background(
     InputError
         If not exactly one of `vcf`, `simulated` and `shuffled` is given, fewer than 100 variants can be
         scored, or an input is unusable.
+
+    Examples
+    --------
+    >>> print(make_background("run/", "hg38.fa", vcf="gnomad.vcf.gz").text())
     """
     if (vcf is not None) + bool(simulated) + bool(shuffled) != 1:
         raise InputError("A background is made from one of `vcf`, `simulated`, `shuffled`. Give one of them.")
-    require_at_least(_LEAST, size=size)
+    if vcf is not None and bed is not None:
+        raise InputError(
+            "`bed` is for simulated and shuffled variants. Of a VCF, take the region out first: "
+            "bcftools view -T regions.bed in.vcf.gz."
+        )
+    require_at_least(LEAST, size=size)
+    require_at_least(0, seed=seed)
     if not 0 <= min_af <= 1:
         raise InputError(f"`min_af` is an allele frequency, 0 to 1. Received: {min_af}.")
+    watch = Watch(max_mismatch, "skip")
     genome = genome if isinstance(genome, Genome) else Genome(genome)
     options = ScoringOptions(
         scores=("all",), anchor=anchor, batch_size=batch_size, strand_average=strand_average,
-        shifts=tuple(shifts), share_reference=share_reference, allow_genome_mismatch=allow_genome_mismatch,
+        precision=precision, shifts=tuple(shifts), share_reference=share_reference,
+        allow_genome_mismatch=allow_genome_mismatch,
     )  # fmt: skip
-    rng = np.random.default_rng(seed)
+    look = _ignore
     if vcf is not None:
-        contigs = reconcile(survey_vcf(vcf).contigs, genome.names, alias, what="VCF").mapping
-        scorer = Scorer(run, genome, contigs, options)
-        out = _out(out, scorer, overwrite)
-        variants = _common(vcf, min_af, af_field, size, rng)
-        frequency = f" ({af_field} >= {min_af:g})" if min_af else ""
-        source = f"variants of {Path(vcf).name}{frequency}"
+        survey = survey_vcf(vcf)
+        contigs = reconcile(survey.contigs, genome.names, alias, what="VCF")
+        if contigs.report:
+            say(contigs.report)
+        scorer = Scorer(run, genome, contigs.mapping, options)
+        out = _output(out, scorer, overwrite, vcf)
+        drawn = common_alleles(vcf, contigs.mapping, min_af, af_field, size, seed)
+        pieces, size = [(scorer, drawn)], len(drawn.pos)
+        source = f"{f'variants with {af_field} >= {min_af:g}' if min_af else 'variants'} of {Path(vcf).name}"
+
+        def look(tally: Tally, block: ScoredBlock) -> None:
+            watch.look(tally, survey, contigs.mapping, genome, block)
+
     else:
         scorer = Scorer(run, genome, {name: name for name in genome.names}, options)
-        out = _out(out, scorer, overwrite)
-        drawn_from = genome
+        out = _output(out, scorer, overwrite, bed)
+        at, window = scorer.anchor, scorer.window
+        places = known_places(genome, regions_for(genome, bed, alias, at, window - at - 1), size, seed)
         source = f"random substitutions in {genome.name}"
         if shuffled:
-            drawn_from = _shuffled_windows(genome, scorer, size, rng)
-            scorer = Scorer(scorer.network, drawn_from, {name: name for name in drawn_from.names}, options)
             source = f"random substitutions in shuffled windows of {genome.name}"
-        variants = _simulated(drawn_from, scorer, size, rng, middle=shuffled)
-    return _score(scorer, variants, out, source, size)
+            pieces = (
+                (Scorer(scorer.network, piece, {name: name for name in piece.names}, options), drawn)
+                for piece, drawn in shuffled_pieces(genome, *places, window, at, seed)
+            )
+        else:
+            pieces = [(scorer, substitutions(genome, *places, np.random.default_rng([seed, 1])))]
+        source += f" ({Path(bed).name})" if bed is not None else ""
+        size = len(places[1])
+    described = {"source": source, "genome": genome.name, "genome_checksum": genome.checksum, "seed": seed}
+    return _score(scorer, pieces, size, out, described, look)
 
 
-def _out(out: str | Path | None, scorer: Scorer, overwrite: bool) -> Path:
+def _ignore(tally: Tally, block: ScoredBlock) -> None:
+    """Look at nothing: what was drawn from the genome fits it."""
+
+
+def _output(out: str | Path | None, scorer: Scorer, overwrite: bool, source: str | Path | None) -> Path:
     if out is None:
         if scorer.network.folder is None:
             raise InputError("`out` must say where the background goes: this run has no folder.")
         out = scorer.network.folder / FILE
-    out = Path(out).expanduser()
+    out = require_writable(out)
+    require_other(out, source, scorer.network.model_file)
     if out.exists() and not overwrite:
         raise InputError(f"{out} exists, and `overwrite` is off. Give another name, or let it be replaced.")
-    return require_writable(out)
+    return out
 
 
-def _common(
-    vcf: str | Path, min_af: float, field: str, size: int, rng: np.random.Generator
-) -> list[_Variant]:
-    """Sample common alleles evenly, in one pass and constant memory; they come in the file's order."""
-    kept: list[tuple[float, int, _Variant]] = []  # a heap with the largest random key on top
-    seen = known = 0
-    for number, (chrom, pos, ref, alt, frequency) in enumerate(read_frequencies(vcf, field)):
-        seen += 1
-        known += frequency == frequency
-        if min_af and not frequency >= min_af:
-            continue
-        item = (-float(rng.random()), number, _Variant(chrom, pos, ref, alt))
-        if len(kept) < size:
-            heapq.heappush(kept, item)
-        else:
-            heapq.heappushpop(kept, item)
-    if min_af and not known:
-        raise InputError(
-            f"None of the {count(seen, 'allele')} of {vcf} has INFO {field}. Name the key with --af-field, "
-            "compute it (bcftools +fill-tags in.vcf.gz -- -t AF), or take all alleles with --min-af 0."
-        )
-    return [variant for _, _, variant in sorted(kept, key=lambda item: item[1])]
+class _Collected:
+    """The scores of a background while it grows, laid out as they are written.
 
+    Parameters
+    ----------
+    names : sequence of str
+        Scores to keep.
+    targets, most : int
+    """
 
-def _simulated(
-    genome: Genome, scorer: Scorer, size: int, rng: np.random.Generator, middle: bool
-) -> list[_Variant]:
-    """Draw substitutions at known bases; `middle` takes the middle of each contig instead of any place."""
-    if middle:
-        ids = np.arange(len(genome.names))
-        starts = genome.sizes // 2
-    else:
-        room = np.maximum(genome.sizes - scorer.window, 0)
-        if not room.sum():
-            raise InputError(
-                f"No contig of {genome.name} holds a window of {scorer.window} bases: nothing can be drawn."
+    def __init__(self, names: Sequence[str], targets: int, most: int) -> None:
+        self._scores = {name: np.empty((targets, most), np.float32) for name in names}
+        self.variants: dict[str, list] = {"chrom": [], "pos": [], "ref": [], "alt": []}
+        self.n = 0
+
+    def add(self, block: ScoredBlock) -> None:
+        rows = slice(self.n, self.n + len(block.rows))
+        for name, kept in self._scores.items():
+            values = (
+                np.maximum(block.values["ref"], block.values["alt"]) if name == ACTIVE else block.values[name]
             )
-        drawn = np.sort(rng.integers(0, room.sum(), 4 * size))
-        ends = np.cumsum(room)
-        ids = np.searchsorted(ends, drawn, "right")
-        starts = drawn - (ends - room)[ids] + scorer.anchor
-    codes = genome.gather(ids, starts, 1)[:, 0]
-    known = np.flatnonzero(codes < N)
-    known = np.sort(rng.permutation(known)[:size])
-    ids, starts, codes = ids[known], starts[known], codes[known]
-    alts = (codes + rng.integers(1, 4, len(codes))) % 4
-    return [
-        _Variant(genome.names[i], int(start) + 1, "ACGT"[ref], "ACGT"[alt])
-        for i, start, ref, alt in zip(
-            ids.tolist(), starts.tolist(), codes.tolist(), alts.tolist(), strict=True
-        )
-    ]
+            kept[:, rows] = values.T
+        chunk = block.chunk
+        for name, column in (("chrom", chunk.chroms), ("ref", chunk.refs), ("alt", chunk.alts)):
+            self.variants[name] += block.scored(column)
+        self.variants["pos"] += chunk.pos[block.rows].tolist()
+        self.n = rows.stop
+
+    @property
+    def scores(self) -> dict[str, np.ndarray]:
+        return {name: kept[:, : self.n] for name, kept in self._scores.items()}
 
 
-def _shuffled_windows(genome: Genome, scorer: Scorer, size: int, rng: np.random.Generator) -> Genome:
-    """Make a genome of one contig a window, its bases shuffled by dinucleotides."""
-    width = scorer.window + 1
-    room = np.maximum(genome.sizes - width, 0)
-    if not room.sum():
+def _score(
+    scorer: Scorer,
+    pieces: Iterable[tuple[Scorer, Drawn]],
+    most: int,
+    out: Path,
+    described: Mapping,
+    look: Callable[[Tally, ScoredBlock], None],
+) -> BackgroundSummary:
+    """Score all pieces and write them; `scorer` tells what they have in common."""
+    meta, binary = scorer.meta, scorer.meta.task == "binary"
+    names = [name for name in meta.scores if name not in ("ref", "alt", "abs_diff")]
+    collected = _Collected([*names, *(() if binary else (ACTIVE,))], len(meta.targets), most)
+    tally = Tally()
+    with progress_bar(most, "Scoring the background", "variants") as progress:
+        for one, drawn in pieces:
+            for start in range(0, len(drawn.pos), one.chunk_records):
+                block, screened = _block(one, drawn, start, progress)
+                tally.add(block, (screened.mismatches, screened.swapped), True)
+                look(tally, block)
+                collected.add(block)
+    source, n = described["source"], collected.n
+    if n < LEAST:
         raise InputError(
-            f"No contig of {genome.name} holds a window of {width} bases, so none can be shuffled."
+            f"Only {count(n, 'variant')} could be scored, and a background needs at least {LEAST} ({source}). "
+            f"Rejected: {tally.by_reason()}. Take more (a lower --min-af, another VCF), or --simulated."
         )
-    windows: list[np.ndarray] = []
-    for _ in range(20):  # windows with an unknown base are drawn anew
-        drawn, ends = rng.integers(0, room.sum(), size), np.cumsum(room)
-        ids = np.searchsorted(ends, drawn, "right")
-        codes = genome.gather(ids, drawn - (ends - room)[ids], width)
-        windows += list(codes[(codes < N).all(axis=1)])
-        if len(windows) >= size:
-            break
-    if len(windows) < _LEAST:
-        raise InputError(f"{genome.name} has hardly any window of {width} bases without N to shuffle.")
-    shuffled = dinucleotide_shuffle(np.stack(windows[:size]), rng)
-    return Genome.from_arrays({f"shuffled{i}": row for i, row in enumerate(shuffled)})
-
-
-def _chunks(variants: list[_Variant], size: int) -> Iterator[VcfChunk]:
-    for start in range(0, len(variants), size):
-        part = variants[start : start + size]
-        chroms, pos, refs, alts = (list(column) for column in zip(*part, strict=True))
-        yield VcfChunk(
-            np.arange(start, start + len(part)),
-            chroms,
-            np.array(pos, np.int64),
-            ["."] * len(part),
-            refs,
-            alts,
-            None,
-        )
-
-
-def _score(scorer: Scorer, variants: list[_Variant], out: Path, source: str, size: int) -> BackgroundSummary:
-    binary = scorer.meta.task == "binary"
-    names = [column.name for column in scorer.meta.columns if column.name not in ("ref", "alt", "abs_diff")]
-    found: dict[str, list[np.ndarray]] = {name: [] for name in (*names, *(() if binary else (ACTIVE,)))}
-    kept: dict[str, list] = {"chrom": [], "pos": [], "ref": [], "alt": []}
-    with progress_bar(len(variants), "Scoring the background", "variants") as progress:
-        for chunk in _chunks(variants, scorer.chunk_records):
-            screened, notes = scorer.screen(chunk)
-            block = scorer.score_screened(chunk, screened, notes, progress.advance)
-            for name in names:
-                found[name].append(block.values[name])
-            if not binary:
-                found[ACTIVE].append(np.maximum(block.values["ref"], block.values["alt"]))
-            for name, column in (("chrom", chunk.chroms), ("ref", chunk.refs), ("alt", chunk.alts)):
-                kept[name] += block.scored(column)
-            kept["pos"] += chunk.pos[block.rows].tolist()
-    n = len(kept["pos"])
-    if n < _LEAST:
-        raise InputError(
-            f"Only {count(n, 'variant')} of {len(variants):,} could be scored, and a background needs at "
-            f"least {_LEAST} ({source}). Take more of them (a lower --min-af, another VCF), or --simulated."
-        )
-    if n < min(_FEW, size):
-        say(f"A background of {n:,} variants is small: no p-value will be below {1 / (n + 1):.2g}.")
-    scores = {name: np.concatenate(found.pop(name)) for name in list(found)}
     score = "diff" if binary else "logSAD"
-    described = fingerprint(scorer.network, scorer.options, scorer.meta.anchor)
-    write_background(out, {**described, "source": source, "score": score}, scorer.meta.targets, kept, scores)
-    largest = np.abs(scores[score]).max(axis=1)
-    median, top = np.quantile(largest, [0.5, 0.99])
-    return BackgroundSummary(out, n, source, len(variants) - n, score, float(median), float(top))
+    common = fingerprint(scorer.network, scorer.options, meta.anchor)
+    write_background(
+        out, {**common, **described, "score": score}, meta.targets, collected.variants, collected.scores
+    )
+    sizes = np.abs(collected.scores[score])
+    largest = np.quantile(sizes.max(axis=0), [0.5, 0.99])
+    each = np.quantile(sizes, [0.5, 0.99], axis=1).T
+    return BackgroundSummary(
+        out, n, source, tally.by_reason(), score, *largest.tolist(),
+        tuple((name, *pair) for name, pair in zip(meta.targets, each.tolist(), strict=True)),
+    )  # fmt: skip
+
+
+def _block(scorer: Scorer, drawn: Drawn, start: int, progress: Progress) -> tuple[ScoredBlock, Screened]:
+    chunk = drawn.chunk(start, start + scorer.chunk_records)
+    screened, notes = scorer.screen(chunk)
+    return scorer.score_screened(chunk, screened, notes, progress.advance), screened
