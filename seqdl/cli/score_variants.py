@@ -97,6 +97,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--normalize", action="store_true", help="left-align and trim alleles before they are scored"
     )
     parser.add_argument(
+        "--haplotypes", metavar="SAMPLE",
+        help="score the alleles of a sample in its own sequence, all its phased variants in the window",
+    )  # fmt: skip
+    parser.add_argument(
+        "--haplotype-effect", choices=("joint", "context"), default="joint",
+        help="compare a haplotype with the genome, or with itself without this one variant (default: joint)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--on-unphased", choices=("error", "skip"), default="error",
+        help="stop at an unphased heterozygote (default), or reject it",
+    )  # fmt: skip
+    parser.add_argument(
         "--share-reference", type=int, default=0, metavar="BASES",
         help="variants in one tile of so many bases share a reference window: fewer predictions, but the "
         "variants lie beside the anchor, so the numbers change (default: 0, off)",
@@ -180,6 +192,9 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             normalize=args.normalize,
             share_reference=args.share_reference,
+            haplotypes=args.haplotypes,
+            haplotype_effect=args.haplotype_effect,
+            on_unphased=args.on_unphased,
             background=args.background,
             calibration=args.calibration,
             rejects=args.rejects,

@@ -48,6 +48,10 @@ class ScoringOptions:
         Left-align and trim alleles first.
     share_reference : int
         Bases of a tile whose variants share one reference window; 0 gives each its own.
+    haplotypes : str or None
+        A sample whose own haplotypes are scored, see `seqdl.variants.haplotypes`.
+    haplotype_effect, on_unphased : str
+        As there.
     background, calibration : str or None
         Files made by `seqdl background` and `seqdl calibrate`; "auto" takes the run's own if it has them,
         "none" takes none.
@@ -69,6 +73,9 @@ class ScoringOptions:
     seed: int = 1
     normalize: bool = False
     share_reference: int = 0
+    haplotypes: str | None = None
+    haplotype_effect: str = "joint"
+    on_unphased: str = "error"
     background: str | None = None
     calibration: str | None = None
     allow_genome_mismatch: bool = False
@@ -122,6 +129,16 @@ def check_options(options: ScoringOptions) -> ScoringOptions:
             "`spread` over shifts needs at least two of them, such as --shifts -1,0,1. Received: one shift."
         )
     require_at_least(2, draws=options.draws)
+    if options.haplotypes is not None and (options.share_reference or options.normalize):
+        raise InputError(
+            "`haplotypes` builds each allele's own windows from the sample's sequence: leave out "
+            "`share_reference` and `normalize`."
+        )
+    if options.haplotypes is not None and options.ref_mismatch in ("flip", "force"):
+        raise InputError(
+            "`haplotypes` can only hold alleles whose REF is the genome's: `ref_mismatch` is skip or error. "
+            f"Received: {options.ref_mismatch!r}."
+        )
     if options.share_reference < 0:
         raise InputError(
             f"`share_reference` is the number of bases in a tile whose variants share a reference window, "

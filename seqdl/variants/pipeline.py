@@ -48,31 +48,27 @@ def sources(
     vcf: str | Path, scorer: Scorer, parts: Parts, keep_lines: bool, clock: Clock
 ) -> Iterator[Prepared]:
     """Read a VCF chunk by chunk, and build the windows of what is not scored yet."""
-    chunks = read_vcf(vcf, scorer.chunk_records, keep_lines=keep_lines)
-    number = 0
-    while True:
-        with clock("reading"):
-            chunk = next(chunks, None)
-        if chunk is None:
-            return
-        done = part_of(parts, number, chunk)
-        screened, notes = None, {}
-        if done is None:
+    for item in unprepared(vcf, scorer, clock, keep_lines):
+        done = part_of(parts, item.number, item.chunk)
+        screened, notes = item.screened, item.notes
+        if done is None and screened is None:
             with clock("alleles"):
-                screened, notes = scorer.screen(chunk)
-        yield Prepared(number, chunk, screened, notes, done)
-        number += 1
+                screened, notes = scorer.screen(item.chunk)
+        yield Prepared(item.number, item.chunk, screened, notes, done)
 
 
-def unprepared(vcf: str | Path, chunk_records: int, clock: Clock) -> Iterator[Prepared]:
-    """Read a VCF chunk by chunk, without the records' text, for workers that build the windows."""
-    chunks = read_vcf(vcf, chunk_records)
+def unprepared(vcf: str | Path, scorer: Scorer, clock: Clock, keep_lines: bool = False) -> Iterator[Prepared]:
+    """Read a VCF chunk by chunk; windows come later, but for those of haplotypes, which need neighbours."""
+    if scorer.options.haplotypes is not None:
+        chunks = scorer.read_haplotypes(vcf)
+    else:
+        chunks = ((chunk, None, {}) for chunk in read_vcf(vcf, scorer.chunk_records, keep_lines=keep_lines))
     for number in count():
         with clock("reading"):
-            chunk = next(chunks, None)
-        if chunk is None:
+            found = next(chunks, None)
+        if found is None:
             return
-        yield Prepared(number, chunk, None, {}, None)
+        yield Prepared(number, *found, None)
 
 
 def part_of(parts: Parts, number: int, chunk: VcfChunk) -> tuple[ScoredBlock, tuple[int, int]] | None:

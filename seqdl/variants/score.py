@@ -49,6 +49,9 @@ def score_variants(
     seed: int = 1,
     normalize: bool = False,
     share_reference: int = 0,
+    haplotypes: str | None = None,
+    haplotype_effect: str = "joint",
+    on_unphased: str = "error",
     background: str | Path | None = AUTO,
     calibration: str | Path | None = AUTO,
     rejects: str | Path | None = None,
@@ -105,6 +108,13 @@ def score_variants(
     share_reference : int
         Bases of a tile whose variants share one reference window: fewer predictions, and the variants lie
         beside the window's anchor, so the numbers change. 0 gives each variant its own.
+    haplotypes : str, optional
+        A sample of the VCF: score each allele that it carries in the sample's own sequence, with all its
+        variants on that haplotype in the window. One row for each haplotype that carries it.
+    haplotype_effect : {"joint", "context"}
+        Compare the haplotype with the genome, or with the same haplotype without this one variant.
+    on_unphased : {"error", "skip"}
+        Stop at a heterozygous genotype that is not phased, or reject it.
     background, calibration : path, "auto" or "none"
         Files made by `seqdl background` and `seqdl calibrate`: percentiles and p-values, calibrated
         probabilities and intervals. The run's own ones by default, if it has them.
@@ -154,11 +164,17 @@ def score_variants(
             scores=scores, targets=targets, category=category, ref_mismatch=ref_mismatch, anchor=anchor,
             batch_size=batch_size, strand_average=strand_average, precision=precision, shifts=shifts,
             spread=spread, draws=draws, seed=seed, normalize=normalize, share_reference=share_reference,
+            haplotypes=haplotypes, haplotype_effect=haplotype_effect, on_unphased=on_unphased,
             background=None if background is None else str(background),
             calibration=None if calibration is None else str(calibration),
             allow_genome_mismatch=allow_genome_mismatch,
         )
     )  # fmt: skip
+    if haplotypes is not None and suffix.startswith(".vcf"):
+        raise InputError(
+            "`haplotypes` gives an allele one row for each haplotype that carries it, which a VCF record "
+            f"cannot hold. Write a table: .tsv.gz, .parquet or .h5. Received: {str(out)!r}."
+        )
     watch = Watch(max_mismatch, ref_mismatch)
     out, rejects = _output_paths(out, rejects, vcf, overwrite)
     survey = survey_vcf(vcf)
@@ -194,7 +210,9 @@ def score_variants(
             )  # fmt: skip
             stack.enter_context(closing(writer))
             bin_ = stack.enter_context(closing(RejectsWriter(aside[0])))
-            progress = stack.enter_context(progress_bar(survey.alleles, "Scoring variants", "alleles"))
+            progress = stack.enter_context(
+                progress_bar(None if haplotypes else survey.alleles, "Scoring variants", "alleles")
+            )
             written = Written((writer, bin_), parts, clock)
             stack.enter_context(written)
             if scheduler is None:
@@ -203,7 +221,7 @@ def score_variants(
             else:
                 job = keep_job(parts, run, genome, contigs.mapping, options)
                 team = stack.enter_context(open_team(scheduler, worker_timeout))
-                prepared = unprepared(vcf, scorer.chunk_records, clock)
+                prepared = unprepared(vcf, scorer, clock)
                 texts = read_vcf(vcf, scorer.chunk_records, keep_lines=True) if keep_lines else None
                 blocks = distributed_blocks(prepared, texts, team, job, parts, progress, clock, written)
             stack.enter_context(closing(blocks))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from seqdl.variants.alleles import check_anchor
 from seqdl.variants.annotate import Annotations, find_files
 from seqdl.variants.categories import Categories, read_categories
 from seqdl.variants.coverage_scores import COVERAGE_SCORES, DEFAULT_COVERAGE_SCORES, coverage_scores
+from seqdl.variants.haplotypes import EFFECTS, HAPLOTYPE_NOTES, read_haplotypes
 from seqdl.variants.network import open_network, pick_targets
 from seqdl.variants.options import ScoringOptions, check_options
 from seqdl.variants.passes import Answers, Passes, Prediction
@@ -91,6 +93,8 @@ class Scorer:
             self.target_table = [{"name": name} for name in self._categories.names]
         columns += [*spread, *self._annotations.columns()]
         notes = self._annotations.notes()
+        if options.haplotypes is not None:
+            notes = (*(Column(name, *said) for name, said in HAPLOTYPE_NOTES.items()), *notes)
         if options.normalize:
             notes = (
                 Column(
@@ -138,6 +142,9 @@ class Scorer:
             yield "indels", "each side of an indel from the window in which it did not move"
         if options.normalize:
             yield "normalize", "alleles left-aligned and trimmed before scoring"
+        if options.haplotypes is not None:
+            effect = options.haplotype_effect
+            yield "haplotypes", f"{options.haplotypes}, {effect} effect ({EFFECTS[effect]})"
         if options.share_reference:
             yield (
                 "share_reference",
@@ -150,6 +157,15 @@ class Scorer:
         if self._categories:
             yield "category", f"{self._categories.source}; values are means over a category's targets"
         yield from self._annotations.settings()
+
+    def read_haplotypes(self, vcf: str | Path) -> Iterator[tuple[VcfChunk, Screened, dict]]:
+        """Read the alleles of the chosen sample with windows of its own haplotypes, chunk by chunk."""
+        options = self.options
+        return read_haplotypes(
+            vcf, options.haplotypes, self._genome, self._contigs, self.window, self.anchor,
+            effect=options.haplotype_effect, on_unphased=options.on_unphased,
+            chunk_records=self.chunk_records, both_sides=not self._binary,
+        )  # fmt: skip
 
     def screen(self, chunk: VcfChunk) -> tuple[Screened, dict[str, list[str]]]:
         """Sort a chunk's alleles and build windows; the notes hold "normalized" where that was asked for."""

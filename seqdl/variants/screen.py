@@ -41,12 +41,16 @@ REASONS = {
     "UNKNOWN_CONTIG": "the genome has no such contig",
     "OUT_OF_RANGE": "REF lies outside its contig, or an allele is longer than the window right of the anchor",
     "REF_MISMATCH": "REF is not what the genome carries at this place",
+    "UNPHASED": "the sample is heterozygous here, and GT does not say which haplotype carries the allele",
+    "PHASE_SET": "the window holds variants of different phase sets: which lie on one haplotype is unknown",
+    "OVERLAP": "the allele overlaps another one that the same haplotype carries",
 }
 FLAGS = {
     "N_IN_WINDOW": "a window holds unknown bases (N)",
     "WINDOW_PADDED": "a window leaves its contig; N stands outside",
     "FLIPPED": "the genome carries ALT, not REF; scored as written, alt - ref (--ref-mismatch flip)",
     "FORCED": "REF is not the genome's; it was spliced in (--ref-mismatch force)",
+    "VARIANT_LEFT_OUT": "the sample has another variant in the window that could not be put into its haplotype",
     "UNLIKE_TRAINING": "the window's composition is unlike the training windows' (seqdl calibrate)",
 }
 POLICIES = ("error", "skip", "flip", "force")
