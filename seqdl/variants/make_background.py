@@ -287,7 +287,7 @@ def _score(
     source, n = described["source"], collected.n
     if n < LEAST:
         raise InputError(
-            f"Only {count(n, 'variant')} could be scored, and a background needs at least {LEAST} ({source}). "
+            f"Only {count(n, 'variant')} could be scored, and a background needs at least {LEAST}: {source}. "
             f"Rejected: {tally.by_reason()}. Take more (a lower --min-af, another VCF), or --simulated."
         )
     score = "diff" if binary else "logSAD"
