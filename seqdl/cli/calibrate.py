@@ -58,6 +58,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="resamples for the intervals of what is measured, 0 for none (default: 200)",
     )
     parser.add_argument(
+        "--block", type=int, default=20, metavar="BINS",
+        help="length of the stretches that are drawn in a resample, in bins (default: 20)",
+    )  # fmt: skip
+    parser.add_argument(
         "--strand-average", action=argparse.BooleanOptionalAction, default=None,
         help="average over both strands (default: as the run's card says)",
     )  # fmt: skip
@@ -92,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
         normalise=args.normalise,
         max_windows=args.max_windows,
         bootstrap=args.bootstrap,
+        block=args.block,
         strand_average=args.strand_average,
         batch_size=args.batch_size,
         seed=args.seed,

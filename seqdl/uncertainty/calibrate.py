@@ -20,12 +20,12 @@ from seqdl.uncertainty.calibration import FILE, Calibration
 from seqdl.uncertainty.conformal import check_level, fit_band, fit_label_sets
 from seqdl.uncertainty.effects_file import read_effects
 from seqdl.uncertainty.effects_fit import calibrate_effects
-from seqdl.uncertainty.platt import fit_scaling
+from seqdl.uncertainty.platt import FEWEST_POSITIVES, fit_scaling
 from seqdl.uncertainty.unlike import composition, fit_composition
 from seqdl.uncertainty.windows import Outcome, draw_windows, genome_windows, predict_windows
+from seqdl.words import count
 
 TRAINING_WINDOWS = 20_000  # that the composition is learned from, at most
-BLOCK = 20  # bins, as in `seqdl.evaluate`
 EXCHANGEABLE = (
     "The sets and intervals promise their share on average over windows like those they were made from; not "
     "for a single window, and not for another cell type, assay or genome."
@@ -43,6 +43,7 @@ def calibrate(
     normalise: bool = False,
     max_windows: int = 50_000,
     bootstrap: int = 200,
+    block: int = 20,
     strand_average: bool | None = None,
     batch_size: int | None = None,
     seed: int = 0,
@@ -72,6 +73,8 @@ def calibrate(
         Use at most so many windows of a split, drawn at random.
     bootstrap : int
         Resamples for the intervals of what is measured; 0 for none.
+    block : int
+        Length of the stretches that a resample draws, in bins; see `seqdl.evaluate`.
     strand_average : bool, optional
         As the run's card says by default.
     batch_size : int, optional
@@ -102,7 +105,7 @@ def calibrate(
     """
     require_one_of("split", split, SPLITS[1:])
     level = check_level(level)
-    require_at_least(1, max_windows=max_windows)
+    require_at_least(1, max_windows=max_windows, block=block)
     require_at_least(0, bootstrap=bootstrap, seed=seed)
     run, data = Run.open(run), Dataset.open(data, genome=genome)
     out = require_writable(Path(run.folder) / FILE if out is None else out)
@@ -124,9 +127,10 @@ def calibrate(
 
     fitting = predict_windows(predictor, data, indices)
     parts, rows, targets = _fit(data, fitting, level, normalise, seed), [], []
+    notes += _shared(parts)
     testing = None
     if len(held_out):
-        blocks, weights = resampling(data, held_out, BLOCK, bootstrap, seed, notes)
+        blocks, weights = resampling(data, held_out, block, bootstrap, seed, notes)
         draws = measure.Resamples(blocks, weights)
         testing = predict_windows(predictor, data, held_out)
         rows, targets = _measure(parts, testing, level, draws, run.target_names, notes)
@@ -189,6 +193,33 @@ def _fit(data: Dataset, found: Outcome, level: float, normalise: bool, seed: int
         "scaling": fit_scaling(found.predicted, found.observed, seed),
         "conformal": fit_label_sets(found.predicted, found.observed, level),
     }
+
+
+def _shared(parts: dict) -> list[str]:
+    """Say which targets were too rare for numbers of their own."""
+    if "scaling" not in parts:
+        infinite = int(np.isinf(parts["band"].half).sum())
+        return [f"{count(infinite, 'target')} with too few windows for the level: no bound."] * (infinite > 0)
+    scaling, conformal = parts["scaling"], parts["conformal"]
+    said, T = [], len(scaling.slope)
+    shared = scaling.pooled
+    if shared.any():
+        said.append(
+            f"{shared.sum()} of {count(T, 'target')} with fewer than {FEWEST_POSITIVES} positives (or on "
+            "which the log odds point the wrong way) share one line through the log odds"
+            + (
+                "; that one points the wrong way, too, so their probabilities are left as they are."
+                if (scaling.slope[shared] == 1).all() and (scaling.intercept[shared] == 0).all()
+                else "."
+            )
+        )
+    few = conformal.pooled[1]
+    if few.any():
+        said.append(
+            f"{few.sum()} of {count(T, 'target')} have too few positives for label sets of their own: they "
+            "share a bound, which holds on average over them."
+        )
+    return said
 
 
 def _measure(

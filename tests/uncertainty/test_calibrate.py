@@ -236,6 +236,7 @@ def test_the_command_prints_nominal_beside_measured(coverage, tmp_path, capsys):
         ({"level": 1.2}, "`level`"),
         ({"split": "train"}, "`split` is one of valid, test"),
         ({"bootstrap": -1}, "`bootstrap`"),
+        ({"block": 0}, "`block`"),
         ({"max_windows": 0}, "`max_windows`"),
         ({"normalise": True}, "`normalise` is for runs of coverage"),
         ({"effects": "nowhere.tsv"}, "does not exist"),
@@ -283,3 +284,19 @@ def test_unlike_is_the_same_on_both_strands_after_the_round_trip(binary):
     bare = replace(made, composition=None)
     with pytest.raises(InputError, match="has no composition"):
         bare.unlike(codes)
+
+
+def test_rare_targets_are_named_in_the_notes():
+    from seqdl.uncertainty.calibrate import _shared
+    from seqdl.uncertainty.conformal import fit_label_sets
+    from seqdl.uncertainty.platt import fit_scaling
+
+    rng = np.random.default_rng(0)
+    labels = (rng.random((400, 3)) < (0.3, 0.3, 0.01)).astype(np.uint8)
+    z = rng.normal(size=labels.shape) + 2.0 * labels
+    parts = {"scaling": fit_scaling(z, labels, 0), "conformal": fit_label_sets(z, labels, 0.9)}
+    said = " ".join(_shared(parts))
+    assert "1 of 3 targets with fewer than 20 positives" in said and "left as they are" not in said
+    assert "1 of 3 targets have too few positives for label sets" in said
+    parts["scaling"] = fit_scaling(-z, labels, 0)
+    assert "3 of 3" in _shared(parts)[0] and "left as they are" in _shared(parts)[0]
