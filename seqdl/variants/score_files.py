@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 16_384  # alleles in a piece
+_CELLS = 1 << 21  # numbers of a text that are parsed at once
 _FRONT = [name.lstrip("#").lower() for name in (*KEYS, *SUMMARY)]
 _H5_NAMES = {"chrom": "chr", "id": "snp", "ref": "ref_allele", "alt": "alt_allele"}
 
@@ -110,17 +111,23 @@ class _Tsv:
         return (line for _, line in read_lines(self._path, "table of scores") if not line.startswith("#"))
 
     def pieces(self, mean_of: str | None, rows: int) -> Iterator[pd.DataFrame]:
-        lines = self._lines()
-        while piece := list(islice(lines, rows)):
-            cells = [line.split("\t", len(self._names)) for line in piece]
+        lines, front = self._lines(), len(self._names)
+        if mean_of is not None:
+            rows = max(1, min(rows, _CELLS // max(self._cells, 1)))
+        while cells := [self._cut(line, front + (mean_of is not None)) for line in islice(lines, rows)]:
             columns = self._columns(cells)
             if mean_of is not None:
                 columns["mean_abs"] = _mean_abs(self._values(cells)[mean_of])
             yield _frame(columns)
 
-    def _columns(self, cells: list[list[str]]) -> dict[str, object]:
-        if any(len(row) <= len(self._names) for row in cells):
+    def _cut(self, line: str, keep: int) -> list[str]:
+        """Return a line's front cells, and all the others as one text if that is to be kept."""
+        cells = line.split("\t", len(self._names))
+        if len(cells) <= len(self._names):
             raise InputError(f"The table of scores {self._path} is damaged or cut off. Score again.")
+        return cells[:keep]
+
+    def _columns(self, cells: list[list[str]]) -> dict[str, object]:
         kinds = dict.fromkeys(self._numeric, np.float32) | {"pos": np.int64}
         found = zip(self._names, zip(*cells, strict=True), strict=False)
         return {n: np.array(column, kinds[n]) if n in kinds else list(column) for n, column in found}
@@ -142,7 +149,7 @@ class _Tsv:
             for i, line in enumerate(islice(self._lines(), max(numbers, default=-1) + 1))
             if i in wanted
         }
-        cells = [kept[i].split("\t", len(self._names)) for i in numbers]
+        cells = [self._cut(kept[i], len(self._names) + 1) for i in numbers]
         if not cells:
             return Rows(_frame({name: [] for name in self._names}), {})
         return Rows(_frame(self._columns(cells)), self._values(cells))
