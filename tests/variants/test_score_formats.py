@@ -30,6 +30,7 @@ from score_cases import (
 from seqdl.errors import InputError, MissingDependencyError
 from seqdl.io.bgzip import Order
 from seqdl.variants.reading import read_scores
+from seqdl.variants.text_rows import note_texts
 from seqdl.variants.writers import atomic_output, check_suffix, open_writer
 
 TABLES = ("s.tsv", "s.tsv.gz", "s.h5", "s.parquet", "long.parquet", "s.zarr")
@@ -158,6 +159,11 @@ def test_regions_are_fetched_through_the_index(tmp_path, name):
         for chrom, start, end in (("chr1", 0, 700), ("chr2", 700, 1500), ("chr2", 1999, 4000)):
             wanted = [x for x in lines if x.split("\t")[0] == chrom and start < int(x.split("\t")[1]) <= end]
             assert list(table.fetch(chrom, start, end)) == wanted
+
+
+def test_a_note_cannot_break_a_line_of_a_tsv():
+    assert note_texts(["a\tb\r\nc", "", "."]) == ["a b c", ".", "."]
+    assert note_texts(np.array([0.1, np.nan], np.float32)) == ["0.100000001", "nan"]
 
 
 def test_unsorted_rows_get_no_index_and_a_note(tmp_path):
