@@ -76,12 +76,12 @@ variants change it as much or more (percentile 99.97).
 
 
 def _apart(one: float, other: float) -> tuple[str, str]:
-    """Write two numbers with as few digits as tell them apart, four at most."""
+    """Write two numbers with as few digits as tell them apart; alike where four do not."""
     for digits in _DIGITS:
         texts = _plain(one, digits), _plain(other, digits)
         if texts[0] != texts[1]:
-            break
-    return texts
+            return texts
+    return (_plain(one, _DIGITS[0]),) * 2
 
 
 def _plain(value: float, digits: int) -> str:
