@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -180,7 +181,8 @@ def _local_cluster(processes: int) -> Iterator[str]:
         workers = {i: {"cls": Nanny, "options": {**options, "env": _gpu(gpus, i)}} for i in range(processes)}
         scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard": False}}
         try:
-            cluster = SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL)
+            with _deaf_children():
+                cluster = SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL)
         except (RuntimeError, OSError) as error:
             raise InputError(
                 f"The worker processes of local:{processes} could not be started ({_words(error)}). In a "
@@ -195,6 +197,22 @@ def _local_cluster(processes: int) -> Iterator[str]:
             for name in spawn:
                 os.environ.pop(name, None)
             os.environ.update({name: before[name] for name in spawn if name in before})
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Let processes that are started here, now or later by threads begun here, not hear Ctrl-C.
+
+    A terminal sends it to all of them, and each would print its traceback; this process ends them in order.
+    """
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # started later, it would undo the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def visible_gpus() -> list[str]:
