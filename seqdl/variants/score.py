@@ -177,7 +177,7 @@ def score_variants(
         )
     watch = Watch(max_mismatch, ref_mismatch)
     out, rejects = _output_paths(out, rejects, vcf, overwrite)
-    survey = survey_vcf(vcf)
+    survey = survey_vcf(vcf, samples=suffix.startswith(".vcf"))  # what is copied is looked at as well
     genome = genome if isinstance(genome, Genome) else Genome(genome)
     contigs = reconcile(survey.contigs, genome.names, alias, what="VCF")
     if contigs.report:
