@@ -5,12 +5,14 @@ from contextlib import closing
 
 import h5py
 import numpy as np
-
+import pytest
 from seqdl.io.vcf import VcfChunk
 from seqdl.variants.scored import KEYS, SUMMARY, Column, ScoredBlock, ScoreMeta
 from seqdl.variants.scores import SCORES
 from seqdl.variants.writers import RejectsWriter, atomic_output, open_writer
 
+TABLES = ("s.tsv", "s.tsv.gz", "s.h5", "s.parquet", "long.parquet", "s.zarr")
+TEXTS = ("s.tsv", "s.tsv.gz", "s.vcf", "s.vcf.gz")
 CONTIGS = {"chr1": 5000, "chr2": 4000}
 VCF_HEADER = (
     "##fileformat=VCFv4.2\n"
@@ -109,6 +111,48 @@ def write_rejects(path, rows, meta, size=7):
         for block in blocks(rows, meta, size):
             writer.write(block)
         return writer.finish()
+
+
+def options(name):
+    """Return what a file's name asks for; skip where the package is missing."""
+    if name.endswith(".zarr"):
+        pytest.importorskip("zarr")
+    if name.endswith(".parquet"):
+        pytest.importorskip("pyarrow")
+    return {"layout": "long"} if name.startswith("long") else {}
+
+
+def expected(meta, rows):
+    """Return (variants, scores) that every table should hold, from the blocks themselves."""
+    (block,) = blocks(rows, meta, len(rows))
+    chunk = block.chunk
+    variants = {
+        name: block.scored(getattr(chunk, source))
+        for name, source in (("chrom", "chroms"), ("id", "ids"), ("ref", "refs"), ("alt", "alts"))
+    }
+    variants |= {"pos": chunk.pos[block.rows], "flag": block.flags, **block.notes}
+    variants |= {name: getattr(block, name) for name in ("max_ref", "max_alt", "max_abs_diff")}
+    variants["max_target"] = [meta.targets[t] for t in block.max_target]
+    return variants, block.values
+
+
+def same_table(table, meta, rows):
+    """Hold a table that was read against `expected`."""
+    variants, scores = expected(meta, rows)
+    assert set(table.variants.columns) == set(variants)
+    for name, column in variants.items():
+        found = table.variants[name].to_numpy()
+        if isinstance(column, np.ndarray) and column.dtype == np.float32:
+            assert found.dtype == np.float32
+            np.testing.assert_array_equal(found, column)
+        else:
+            assert found.tolist() == list(column)
+    assert list(table.scores) == list(meta.scores)
+    for name, values in scores.items():
+        assert table.scores[name].dtype == np.float32
+        np.testing.assert_array_equal(table.scores[name], values)
+    assert table.targets == list(meta.targets)
+    assert table.meta == json.loads(meta.json())
 
 
 def write_version_1(path, values):
