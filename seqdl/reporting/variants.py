@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from seqdl.errors import SeqdlError
@@ -10,9 +12,11 @@ from seqdl.plot.style import figure_uri
 from seqdl.reporting.blocks import Cell, Missing, Picture, Section, Table, Text, number, signed
 from seqdl.reporting.inputs import Inputs
 from seqdl.reporting.scored import LARGE, ScoredVariants
+from seqdl.variants.reading_aloud import CAUTION, reading
 from seqdl.words import count
 
 TITLE = "Variants that change the most"
+_AMONG = re.compile(r"among ([\d,]+) (.+)")  # as the columns of a background are described
 MARKED = 5  # variants with a name in the picture along the genome
 
 
@@ -40,14 +44,14 @@ def variant_section(found: Inputs) -> Section:
     least = LARGE[scored.meta.get("task", "binary")]
     verb = "moves" if scored.large == 1 else "move"
     what = "some total at least twofold" if scored.coverage else f"some prediction by {least:g} or more"
-    reading = (
+    words = (
         f"{count(scored.total, 'allele')} scored from {scored.path.name}; {scored.large:,} {verb} {what}. "
         "A large change says that the network's prediction depends on the allele, not that the variant "
         "causes a trait."
     )
-    blocks = [_table(scored), _along(scored), *_frequency(found)]
+    blocks = [_table(scored), *_readings(scored, found.top), _along(scored), *_frequency(found)]
     blocks += _pictures(found, scored)
-    return Section("variants", TITLE, reading, blocks, "Variants")
+    return Section("variants", TITLE, words, blocks, "Variants")
 
 
 def _allele(text: str) -> str:
@@ -87,6 +91,36 @@ def _table(scored: ScoredVariants) -> Table:
         told = {name: (formula, meaning) for name, formula, meaning in scored.meta["notes"]}
         caption += f" Percentile: {'; '.join(told['max_percentile'])}."
     return Table((*columns, "flag"), rows, caption, numeric=tuple(numeric))
+
+
+def _readings(scored: ScoredVariants, top: int) -> list:
+    """Say the first of the table in sentences; each is compared with the background on its own target."""
+    variants = scored.top.variants.head(top)
+    if not len(variants):
+        return []
+    task = scored.meta.get("task", "binary")
+    size = "logSAD" if task == "coverage" else "diff"
+    places = {name: i for i, name in enumerate(scored.meta["targets"])}
+    meanings = {name: meaning for name, _, meaning in scored.meta["columns"]}
+    background = _AMONG.search(meanings.get(f"{size}_percentile", ""))
+    sentences = []
+    for k, row in enumerate(variants.itertuples()):
+        compared = {}
+        if background:
+            found = {
+                key: float(scored.top.scores[f"{size}_{key}"][k, places[row.max_target]])
+                for key in ("percentile", "p")
+            }
+            compared = {**found, "n": int(background[1].replace(",", "")), "among": background[2]}
+        words = reading(str(row.max_target), float(row.max_ref), float(row.max_alt), task=task, **compared)
+        sentences.append(Text(f"{_name(row)}: {words[0].lower()}{words[1:]}"))
+    caution = CAUTION
+    if background:
+        caution += (
+            " The sentences compare one target; the table's percentile is among the background variants' own "
+            "largest effects, so that the choice of the target is accounted for."
+        )
+    return [*sentences, Text(caution)]
 
 
 def _along(scored: ScoredVariants) -> Picture:

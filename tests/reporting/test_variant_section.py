@@ -6,8 +6,12 @@ import pytest
 
 from seqdl.errors import InputError
 from seqdl.reporting.build import report
+from seqdl.reporting.inputs import Inputs
 from seqdl.reporting.scored import POINTS, survey_scores
+from seqdl.reporting.variants import variant_section
+from seqdl.training.run import Run
 from seqdl.variants import streaming
+from seqdl.variants.make_background import make_background
 from seqdl.variants.reading import read_scores
 from seqdl.variants.score import score_variants
 from tests.reporting.test_report_page import Page
@@ -88,6 +92,28 @@ def test_the_page_shows_them_along_the_genome_and_by_frequency(scored, tmp_path)
     assert "not that the variant causes a trait" in text
     text = Page(report(run, out=out, top=0).read_text(encoding="utf-8")).text
     assert "selection would keep" not in text
+
+
+def test_with_a_background_the_page_says_how_unusual_they_are(scored, tmp_path):
+    """Each sentence's percentile is that of the target's own column; the table's accounts for the choice."""
+    run, vcf = scored
+    genome = run.parent / "genome.fa"
+    background = make_background(run, genome, simulated=True, size=400, out=tmp_path / "b.h5").path
+    score_variants(run, vcf, genome, tmp_path / "s.h5", background=str(background))
+    found = Inputs(Run.open(run), {}, scores=survey_scores(tmp_path / "s.h5", 4), top=3)
+    section = variant_section(found)
+    table, *texts = section.blocks[:5]
+    assert table.columns[-2:] == ("percentile", "flag")
+    top, meta = found.scores.top, found.scores.meta
+    assert [row[-2].order for row in table.rows] == top.variants["max_percentile"].tolist()
+    for k, (text, row) in enumerate(zip(texts[:3], top.variants.itertuples(), strict=False)):
+        p = float(top.scores["diff_p"][k, meta["targets"].index(row.max_target)])
+        as_much = round(p * 401) - 1
+        assert text.text.startswith(f"{row.chrom}:{row.pos:,} ")
+        assert f"of {row.max_target} from" in text.text
+        assert "of 400 " in text.text if as_much else "none of 400" in text.text
+    assert "does not tell whether the allele matters for health" in texts[3].text
+    assert "the choice of the target is accounted for" in texts[3].text
 
 
 def test_frequencies_need_scores(scored, tmp_path):
