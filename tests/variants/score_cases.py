@@ -6,6 +6,7 @@ from contextlib import closing
 import h5py
 import numpy as np
 import pytest
+
 from seqdl.io.vcf import VcfChunk
 from seqdl.variants.scored import KEYS, SUMMARY, Column, ScoredBlock, ScoreMeta
 from seqdl.variants.scores import SCORES

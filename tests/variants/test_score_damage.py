@@ -5,10 +5,6 @@ import shutil
 
 import numpy as np
 import pytest
-from seqdl.errors import InputError
-from seqdl.variants.reading import read_scores
-from seqdl.variants.writers import atomic_output, open_writer
-
 from score_cases import (
     CONTIGS,
     TABLES,
@@ -21,6 +17,10 @@ from score_cases import (
     write,
     write_version_1,
 )
+
+from seqdl.errors import InputError
+from seqdl.variants.reading import read_scores
+from seqdl.variants.writers import atomic_output, open_writer
 
 
 @pytest.mark.parametrize("name", ("s.tsv.gz", "s.vcf.gz", "s.h5", "s.parquet", "s.zarr"))

@@ -7,11 +7,6 @@ import h5py
 import numpy as np
 import pysam
 import pytest
-from seqdl.errors import InputError, MissingDependencyError
-from seqdl.variants.reading import read_scores
-from seqdl.variants.text_rows import note_texts
-from seqdl.variants.writers import atomic_output, check_suffix, open_writer
-
 from score_cases import (
     CONTIGS,
     NOTES,
@@ -29,6 +24,11 @@ from score_cases import (
     write,
     write_rejects,
 )
+
+from seqdl.errors import InputError, MissingDependencyError
+from seqdl.variants.reading import read_scores
+from seqdl.variants.text_rows import note_texts
+from seqdl.variants.writers import atomic_output, check_suffix, open_writer
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -10,8 +10,6 @@ import pysam
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from seqdl.io.bgzip import Order
-
 from score_cases import (
     TARGETS,
     blocks,
@@ -22,6 +20,8 @@ from score_cases import (
     write,
     write_rejects,
 )
+
+from seqdl.io.bgzip import Order
 
 needs_bcftools = pytest.mark.skipif(shutil.which("bcftools") is None, reason="bcftools is not installed")
 
