@@ -65,7 +65,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "none: without)",
     )  # fmt: skip
     parser.add_argument(
-        "--rejects", metavar="TSV", help="rejected alleles (default: beside the output, .rejects.tsv)"
+        "--rejects",
+        metavar="FILE",
+        help="rejected alleles: .tsv, .tsv.gz, .vcf, .vcf.gz (default: beside the output, .rejects.tsv)",
     )
     parser.add_argument(
         "--anchor", type=int, metavar="INDEX", help="0-based index of the variant's first base in the window"

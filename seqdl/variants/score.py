@@ -25,6 +25,7 @@ from seqdl.variants.options import AUTO, ScoringOptions, check_options
 from seqdl.variants.parts import Parts
 from seqdl.variants.pipeline import Written, local_blocks, sources, unprepared
 from seqdl.variants.remote import keep_job
+from seqdl.variants.rejects import check_reject_suffix
 from seqdl.variants.scorer import Scorer
 from seqdl.variants.summary import ScoreSummary, Tally
 from seqdl.variants.writers import RejectsWriter, atomic_output, check_suffix, open_writer
@@ -119,7 +120,7 @@ def score_variants(
         Files made by `seqdl background` and `seqdl calibrate`: percentiles and p-values, calibrated
         probabilities and intervals. The run's own ones by default, if it has them.
     rejects : path, optional
-        Where rejected alleles go; beside `out`, ending in ``.rejects.tsv``, by default.
+        Where rejected alleles go, as .tsv, .tsv.gz, .vcf or .vcf.gz; beside `out`, ending in ``.rejects.tsv``, by default.
     alias : mapping or path, optional
         Contig names of the VCF to the genome's, or a two-column TSV of them.
     allow_genome_mismatch : bool
@@ -209,7 +210,7 @@ def score_variants(
                 compression=compression, target_table=scorer.target_table,
             )  # fmt: skip
             stack.enter_context(closing(writer))
-            bin_ = stack.enter_context(closing(RejectsWriter(aside[0])))
+            bin_ = stack.enter_context(closing(RejectsWriter(aside[0], survey.header, lengths)))
             progress = stack.enter_context(
                 progress_bar(None if haplotypes else survey.alleles, "Scoring variants", "alleles")
             )
@@ -305,6 +306,7 @@ def _output_paths(
             f"The VCF, the output and the rejects file must be three files. "
             f"Received: {vcf}, {out}, {rejects}."
         )
+    check_reject_suffix(rejects)
     for path in (out, rejects):
         if path.exists() and not overwrite:
             raise InputError(
