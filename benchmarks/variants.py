@@ -246,7 +246,7 @@ def main(argv: list[str] | None = None) -> int:
     if args.json:
         args.json.write_text(json.dumps({"machine": about, "results": results}, indent=1) + "\n")
     # A peer that fails is a finding; one of ours that fails, or anything wrong, is not.
-    ours = [row for row in results if row["name"] not in PEERS and row["status"] == "failed"]
+    ours = [row for row in results if row["name"].startswith("seqdl") and row["status"] == "failed"]
     return 1 if ours or any(row["status"] == "wrong" for row in results) else 0
 
 
