@@ -165,7 +165,7 @@ def keras_naive(work: Work) -> None:
 
 
 class Contender(NamedTuple):
-    """One way to score: its name in the table, what it needs, what it writes, batch sizes to try, the script."""
+    """One way to score: name in the table, package, suffix it writes, batch sizes to try, script."""
 
     what: str
     package: str
