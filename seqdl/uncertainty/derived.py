@@ -36,7 +36,7 @@ def derived_columns(calibration: Calibration, scores: tuple[str, ...]) -> tuple[
             columns.append(
                 Column(
                     f"{allele}_set",
-                    f"1 if label 0 is possible + 2 if label 1 is possible, given P({allele})",
+                    f"1 if label 0 is usual for P({allele}) + 2 if label 1 is; 0: neither",
                     f"conformal set of labels for the {words} allele, {level} of each class of windows",
                 )
             )
