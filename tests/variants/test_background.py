@@ -191,19 +191,11 @@ def test_files_that_are_no_background_are_refused(tmp_path, run, genome, common)
 
 def test_a_runs_own_background_is_found(tmp_path):
     """A folder's background is used without asking, and "none" leaves it out."""
-    from tests.toy import toy_run
+    from tests.toy_report import add_variants, make_genome, make_run
 
-    run, _ = toy_run(tmp_path, epochs=1)
-    fasta = tmp_path / "toy.fa"
-    assert make_background(run, fasta, simulated=True, size=100).path == run.path / "background.h5"
-    from seqdl.genome import Genome
-
-    genome = Genome(fasta)
-    first = letters(genome, "chrA", 500)
-    vcf = tmp_path / "v.vcf"
-    vcf.write_text(
-        f"##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchrA\t500\t.\t{first}\t{other(first)}\t.\t.\t.\n"
-    )
+    run, fasta = make_run(tmp_path), tmp_path / "genome.fa"
+    vcf = add_variants(tmp_path, make_genome(tmp_path)[1])
+    assert make_background(run, fasta, simulated=True, size=100).path == run / "background.h5"
     score_variants(run, vcf, fasta, tmp_path / "with.tsv")
     score_variants(run, vcf, fasta, tmp_path / "without.tsv", background="none")
     assert "diff_p" in read_scores(tmp_path / "with.tsv").scores
