@@ -173,7 +173,7 @@ class Annotations:
         if self._calibration is not None:
             from seqdl.uncertainty.derived import derived_columns
 
-            found += derived_columns(self._calibration, self._effects)
+            found += derived_columns(self._calibration, (*self._effects, *self.needs))
         return found
 
     def notes(self) -> tuple[Column, ...]:
