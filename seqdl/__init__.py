@@ -20,6 +20,7 @@ _LATE = {
     "build_model": "seqdl.models.registry",
     "calibrate": "seqdl.uncertainty.calibrate",
     "check_attributions": "seqdl.interpret.faithfulness.check",
+    "compare_frequencies": "seqdl.variants.frequency",
     "cross_validate": "seqdl.training.cross_validation",
     "dependencies": "seqdl.interpret.experiments.dependency",
     "discover_in_run": "seqdl.interpret.motifs.in_run",
@@ -42,11 +43,13 @@ _LATE = {
     "mutagenesis": "seqdl.interpret.mutagenesis.regions",
     "predict": "seqdl.prediction.predict",
     "read_motifs": "seqdl.io.motifs",
+    "read_scores": "seqdl.variants.reading",
     "report": "seqdl.reporting.build",
     "score_variants": "seqdl.variants.score",
     "search": "seqdl.training.search",
     "simulate": "seqdl.data.simulate",
     "spacing": "seqdl.interpret.experiments.spacing",
+    "stream_scores": "seqdl.variants.streaming",
 }
 
 __all__ = [

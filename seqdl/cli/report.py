@@ -9,6 +9,7 @@ EXAMPLES = """\
 examples:
   seqdl report --run run/
   seqdl report --run run/ --scores scores.tsv.gz --top 10 --out page.html
+  seqdl report --run run/ --scores scores.tsv.gz --vcf in.vcf.gz
   seqdl report --run run/ --data ds.h5 --genome g.fa
 
 The page is one file: pictures, styles and the script that sorts its tables are inside, and nothing is
@@ -28,6 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-g", "--genome", metavar="FASTA", help="genome (default: where the card or the dataset says)"
     )
     parser.add_argument(
+        "--vcf", help="the VCF that was scored: compares common with rare alleles by their INFO AF"
+    )
+    parser.add_argument(
         "--scores", metavar="FILE",
         help="scored variants: .tsv, .tsv.gz, .h5 or .parquet "
         "(default: the newest *scores* file in the run's folder)",
@@ -40,7 +44,13 @@ def run(args: argparse.Namespace) -> int:
     from seqdl.reporting.build import report
 
     page = report(
-        args.run, out=args.out, data=args.data, genome=args.genome, scores=args.scores, top=args.top
+        args.run,
+        out=args.out,
+        data=args.data,
+        genome=args.genome,
+        scores=args.scores,
+        top=args.top,
+        vcf=args.vcf,
     )
     print(f"Report: {page} ({page.stat().st_size / 1e6:.1f} MB, one file). Open it in a browser.")
     return 0
