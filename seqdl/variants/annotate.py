@@ -243,8 +243,8 @@ class Annotations:
         added, notes, unlike = {}, {}, np.zeros(len(largest), bool)
         if self._background is not None:
             for name in self._ranked:
-                added[f"{name}_percentile"] = self._background.percentiles(name, values[name])
-                added[f"{name}_p"] = self._background.p_values(name, values[name])
+                percentile, p = self._background.compare(name, values[name])
+                added[f"{name}_percentile"], added[f"{name}_p"] = percentile, p
             notes["max_percentile"], notes["max_p"] = self._background.of_largest(largest)
             if self._binary:
                 evalue = self._background.p_values("deepsea_effect", values["deepsea_effect"])

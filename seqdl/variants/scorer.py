@@ -239,9 +239,9 @@ class Scorer:
         notes = {**{c.name: np.empty(m, np.float32) for c in self._annotations.notes()}, **notes}
         flags = list(screened.flags)
         # Two windows an allele; whole batches, as far as predictions may be held.
-        windows = _HELD_BYTES // (8 * max(self._passes.numbers, 1))
+        held = _HELD_BYTES // (8 * max(self._passes.numbers, 1))
         batch = self.network.batch_size
-        step = max(1, (windows // batch * batch or min(windows, batch)) // 2)
+        step = max(1, (held // batch * batch or min(held, batch)) // 2)
         told = 0
         for start in range(0, m, step):
             rows = slice(start, min(start + step, m))
