@@ -95,7 +95,7 @@ def effects(name: str, args: argparse.Namespace) -> np.ndarray:
     """Read what a contender wrote, (variants, targets)."""
     path = args.folder / f"{name}.{args.variants}{CONTENDERS[name].suffix}"
     if name.startswith("seqdl"):
-        from seqdl.variants.reading import read_scores
+        from seqdl.variants.files.reading import read_scores
 
         return read_scores(path).scores["diff"]
     if path.suffix == ".npy":

@@ -43,13 +43,13 @@ _LATE = {
     "mutagenesis": "seqdl.interpret.mutagenesis.regions",
     "predict": "seqdl.prediction.predict",
     "read_motifs": "seqdl.io.motifs",
-    "read_scores": "seqdl.variants.reading",
+    "read_scores": "seqdl.variants.files.reading",
     "report": "seqdl.reporting.build",
     "score_variants": "seqdl.variants.score",
     "search": "seqdl.training.search",
     "simulate": "seqdl.data.simulate",
     "spacing": "seqdl.interpret.experiments.spacing",
-    "stream_scores": "seqdl.variants.streaming",
+    "stream_scores": "seqdl.variants.files.streaming",
 }
 
 __all__ = [

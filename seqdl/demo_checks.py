@@ -96,7 +96,7 @@ def check_effects(scores: str | Path, truth: str | Path) -> list[Check]:
     """
     from sklearn.metrics import roc_auc_score
 
-    from seqdl.variants.reading import read_scores
+    from seqdl.variants.files.reading import read_scores
 
     table = read_scores(scores)
     variants, diff = table.variants, table.scores["diff"]
@@ -200,7 +200,7 @@ def check_records(vcf: str | Path, scores: str | Path, truth: str | Path) -> Che
     -------
     check : Check
     """
-    from seqdl.variants.reading import read_scores
+    from seqdl.variants.files.reading import read_scores
 
     with gzip.open(vcf, "rt") as handle:  # read plainly: a check should not lean on what it checks
         fields = [line.split("\t")[:5] for line in handle if not line.startswith("#")]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqdl.variants.streaming import Rows, read_meta, read_rows, stream_scores
+from seqdl.variants.files.streaming import Rows, read_meta, read_rows, stream_scores
 
 POINTS = 2000  # bars along a contig: more of them are not seen
 LARGE = {"binary": 0.1, "coverage": 1.0}  # a tenth of probability; a twofold change of the total

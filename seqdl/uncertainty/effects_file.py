@@ -239,7 +239,7 @@ def score_effects(run, effects: Effects, genome, scores: tuple[str, ...], **choi
     InputError
         If none was scored: then the file belongs to another genome, most likely.
     """
-    from seqdl.variants.reading import read_scores
+    from seqdl.variants.files.reading import read_scores
     from seqdl.variants.score import score_variants
 
     unique = list(dict.fromkeys(effects.alleles))

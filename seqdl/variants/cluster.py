@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import re
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -103,21 +105,38 @@ def connect(scheduler: str) -> Iterator[object]:
     with ExitStack() as stack:
         stack.enter_context(_quiet())
         local = _LOCAL.fullmatch(scheduler)
-        if local:
-            target = {"address": stack.enter_context(_local_cluster(int(local[1])))}
-        elif scheduler.endswith(".json"):
-            target = {"scheduler_file": str(Path(scheduler).expanduser())}
-        else:
-            target = {"address": scheduler}
+        address = stack.enter_context(_local_cluster(int(local[1]))) if local else _address(scheduler)
         try:
-            client = distributed.Client(**target, timeout=_CONNECT, set_as_default=False)
-        except (OSError, ValueError, TypeError, KeyError, ImportError, RuntimeError) as error:
+            if not local:
+                _knock(address)
+            client = distributed.Client(address, timeout=_CONNECT, set_as_default=False)
+        except (OSError, OverflowError, ValueError, TypeError, ImportError, RuntimeError) as error:
             raise InputError(
                 f"The scheduler {scheduler} cannot be reached ({_words(error)}). Is it running (`dask "
                 "scheduler`), and is its port open from this machine?"
             ) from error
         stack.callback(_close, client)
         yield client
+
+
+def _address(scheduler: str) -> str:
+    if not scheduler.endswith(".json"):
+        return scheduler
+    path = require_file(scheduler, "scheduler file")
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8"))["address"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path} is not what `dask scheduler --scheduler-file` writes: it names no address."
+        ) from error
+
+
+def _knock(address: str) -> None:
+    """Open the port and close it again: what is wrong shows at once, where the engine would try for long."""
+    found = _ADDRESS.fullmatch(address)
+    if found and found[1] in (None, "tcp://", "tls://"):
+        host, port = address[len(found[1] or "") :].rsplit(":", 1)
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT).close()
 
 
 def _words(error: BaseException) -> str:

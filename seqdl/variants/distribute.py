@@ -26,7 +26,8 @@ from seqdl.variants.remote import Answer, score_part
 from seqdl.variants.scored import ScoredBlock
 from seqdl.words import count
 
-_AHEAD = 4  # chunks for each worker's thread that are handed out at once
+# Chunks for each worker's thread that are handed out at once, and of those whose windows come along.
+_AHEAD, _AHEAD_READY = 4, 2
 _TRIES = 3  # of a chunk whose part is damaged
 _LOOK_EVERY = 2.0  # seconds between looks at the cluster
 _KEPT = "What is scored is kept: the same command goes on from there."
@@ -99,6 +100,7 @@ class Team:
             What a worker raised as one; or if its workers died, no worker is left, or the scheduler is gone.
         """
         from distributed import KilledWorker
+        from distributed.comm import CommClosedError
 
         try:
             while True:
@@ -116,7 +118,7 @@ class Team:
                 "likely they had too little memory. Start fewer workers on a machine, or give a smaller "
                 f"--batch-size or --chunk-records. {_KEPT}"
             ) from error
-        except CancelledError as error:
+        except (CancelledError, CommClosedError) as error:
             raise self._gone() from error
         except (ImportError, AttributeError, RuntimeError) as error:
             if isinstance(error, ImportError) or "deserialization" in str(error):
@@ -256,7 +258,8 @@ def distributed_blocks(
         for item in ahead:
             there = item.done is not None or parts.path(item.number).exists()
             waiting.append((item, None if there else team.hand_out(parts, job, item, progress)))
-            while len(waiting) >= _AHEAD * max(1, team.threads):
+            ahead_by = _AHEAD if item.screened is None else _AHEAD_READY
+            while len(waiting) >= ahead_by * max(1, team.threads):
                 yield take()
         while waiting:
             yield take()

@@ -16,7 +16,7 @@ import numpy as np
 from seqdl.errors import InputError, require_at_least
 from seqdl.io.vcf import read_vcf
 from seqdl.variants.contrast import Contrast, contrast
-from seqdl.variants.streaming import read_meta, stream_scores
+from seqdl.variants.files.streaming import read_meta, stream_scores
 from seqdl.words import count
 
 MOST = 100_000  # alleles kept of each class: a distribution and its median need no more

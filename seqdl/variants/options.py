@@ -49,7 +49,7 @@ class ScoringOptions:
     share_reference : int
         Bases of a tile whose variants share one reference window; 0 gives each its own.
     haplotypes : str or None
-        A sample whose own haplotypes are scored, see `seqdl.variants.haplotypes`.
+        A sample whose own haplotypes are scored, see `seqdl.variants.personal.haplotypes`.
     haplotype_effect, on_unphased : str
         As there.
     background, calibration : str or None

@@ -216,7 +216,8 @@ def read_part(path: Path) -> tuple[ScoredBlock, tuple[int, int]]:
     KeyError, ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error
         If the file is damaged.
     """
-    with np.load(path, allow_pickle=False) as stored:
+    # Opened here: numpy leaves a damaged file open.
+    with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     texts = {
         name[len("text.") :]: x.tobytes().decode().split("\n")[:-1]

@@ -13,11 +13,11 @@ from typing import NamedTuple
 from seqdl.io.vcf import VcfChunk, read_vcf
 from seqdl.progress import Progress
 from seqdl.variants.clock import Clock
+from seqdl.variants.files.writers import Writer
 from seqdl.variants.parts import Parts
 from seqdl.variants.scored import ScoredBlock
 from seqdl.variants.scorer import Scorer
 from seqdl.variants.screen import Screened
-from seqdl.variants.writers import Writer
 
 _WAITING = 2  # blocks that may wait for the writer
 

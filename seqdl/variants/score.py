@@ -21,14 +21,14 @@ from seqdl.variants.assembly import Watch, assembly_notes
 from seqdl.variants.clock import Clock
 from seqdl.variants.cluster import check_scheduler
 from seqdl.variants.distribute import distributed_blocks, open_team
+from seqdl.variants.files.rejects import check_reject_suffix
+from seqdl.variants.files.writers import RejectsWriter, atomic_output, check_suffix, open_writer
 from seqdl.variants.options import AUTO, ScoringOptions, check_options
 from seqdl.variants.parts import Parts
 from seqdl.variants.pipeline import Written, local_blocks, sources, unprepared
 from seqdl.variants.remote import keep_job
-from seqdl.variants.rejects import check_reject_suffix
 from seqdl.variants.scorer import Scorer
 from seqdl.variants.summary import ScoreSummary, Tally
-from seqdl.variants.writers import RejectsWriter, atomic_output, check_suffix, open_writer
 
 
 def score_variants(
@@ -80,7 +80,7 @@ def score_variants(
     genome : Genome or path
         The reference that the VCF's positions belong to; it must be the run's own.
     out : path
-        .tsv, .tsv.gz, .vcf, .vcf.gz, .h5, .parquet or .zarr; the layouts stand in `seqdl.variants.writers`.
+        .tsv, .tsv.gz, .vcf, .vcf.gz, .h5, .parquet or .zarr; the layouts stand in `seqdl.variants.files.writers`.
     scores : sequence of str or "all", optional
         Names from `seqdl.variants.scores` (by default diff and logit_diff), or for coverage from
         `seqdl.variants.coverage_scores` (SAD and logSAD); the sign is alt - ref.

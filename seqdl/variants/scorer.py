@@ -17,10 +17,10 @@ from seqdl.variants.alleles import check_anchor
 from seqdl.variants.annotate import Annotations, find_files
 from seqdl.variants.categories import Categories, read_categories
 from seqdl.variants.coverage_scores import COVERAGE_SCORES, DEFAULT_COVERAGE_SCORES, coverage_scores
-from seqdl.variants.haplotypes import EFFECTS, HAPLOTYPE_NOTES, read_haplotypes
 from seqdl.variants.network import open_network, pick_targets
 from seqdl.variants.options import ScoringOptions, check_options
 from seqdl.variants.passes import Answers, Passes, Prediction
+from seqdl.variants.personal.haplotypes import EFFECTS, HAPLOTYPE_NOTES, read_haplotypes
 from seqdl.variants.scored import Column, ScoredBlock, ScoreMeta
 from seqdl.variants.scores import DEFAULT_SCORES, SCORES, check_scores, compute_scores
 from seqdl.variants.screen import Screened, screen

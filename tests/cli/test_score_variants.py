@@ -14,7 +14,7 @@ from seqdl.cli import score_variants as cli
 from seqdl.encoding import decode
 from seqdl.errors import InputError
 from seqdl.genome import Genome
-from seqdl.variants.reading import read_scores
+from seqdl.variants.files.reading import read_scores
 
 WINDOW = 64
 

@@ -11,7 +11,7 @@ from seqdl.variants.annotate import FROM_BACKGROUND
 from seqdl.variants.coverage_scores import COVERAGE_SCORES, SUM_PSEUDOCOUNT
 from seqdl.variants.scores import PSEUDOCOUNT, SCORES
 from seqdl.variants.screen import FLAGS, REASONS
-from seqdl.variants.writers import SUFFIXES
+from seqdl.variants.files.writers import SUFFIXES
 
 PAGE = Path(__file__).parents[2] / "docs" / "variants.md"
 VERBS = ("score_variants", "background", "calibrate", "report")

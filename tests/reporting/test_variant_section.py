@@ -10,9 +10,9 @@ from seqdl.reporting.inputs import Inputs
 from seqdl.reporting.scored import POINTS, survey_scores
 from seqdl.reporting.variants import variant_section
 from seqdl.training.run import Run
-from seqdl.variants import streaming
+from seqdl.variants.files import streaming
 from seqdl.variants.make_background import make_background
-from seqdl.variants.reading import read_scores
+from seqdl.variants.files.reading import read_scores
 from seqdl.variants.score import score_variants
 from tests.reporting.test_report_page import Page
 from tests.toy_report import add_variants, make_genome, make_run

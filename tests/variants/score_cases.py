@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from seqdl.io.vcf import VcfChunk
+from seqdl.variants.files.writers import RejectsWriter, atomic_output, open_writer
 from seqdl.variants.scored import KEYS, SUMMARY, Column, ScoredBlock, ScoreMeta
 from seqdl.variants.scores import SCORES
-from seqdl.variants.writers import RejectsWriter, atomic_output, open_writer
 
 TABLES = ("s.tsv", "s.tsv.gz", "s.h5", "s.parquet", "long.parquet", "s.zarr")
 TEXTS = ("s.tsv", "s.tsv.gz", "s.vcf", "s.vcf.gz")

@@ -7,7 +7,7 @@ from variant_cases import letters, other
 from seqdl.genome import Genome
 from seqdl.uncertainty.calibrate import calibrate
 from seqdl.uncertainty.calibration import Calibration
-from seqdl.variants.reading import read_scores
+from seqdl.variants.files.reading import read_scores
 from seqdl.variants.score import score_variants
 
 HEAD = "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"

@@ -9,10 +9,10 @@ from variant_cases import HEADER, LinearNetwork, letters, other
 
 from seqdl import InputError
 from seqdl.variants.background import Background, fingerprint, read_background
+from seqdl.variants.files.reading import read_scores
 from seqdl.variants.make_background import make_background
 from seqdl.variants.network import Asker, Network
 from seqdl.variants.options import ScoringOptions
-from seqdl.variants.reading import read_scores
 from seqdl.variants.score import score_variants
 
 

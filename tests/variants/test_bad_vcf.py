@@ -10,7 +10,7 @@ from variant_cases import HEADER, letters, other
 
 from seqdl.errors import InputError
 from seqdl.genome import Genome
-from seqdl.variants.reading import read_scores
+from seqdl.variants.files.reading import read_scores
 from seqdl.variants.score import score_variants
 
 BARE = "##fileformat=VCFv4.2\n"

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import jensenshannon
+from variant_cases import chunk_of
 
 from seqdl import InputError
 from seqdl.io.vcf import VcfChunk
@@ -13,7 +14,6 @@ from seqdl.variants.coverage_scores import COVERAGE_SCORES, coverage_scores
 from seqdl.variants.network import Asker, Network
 from seqdl.variants.options import ScoringOptions
 from seqdl.variants.scorer import Scorer
-from variant_cases import chunk_of
 
 WINDOW, RESOLUTION, BINS, TARGETS = 64, 8, 6, 2
 MARGIN = (WINDOW - RESOLUTION * BINS) // 2

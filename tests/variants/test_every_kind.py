@@ -22,9 +22,9 @@ from seqdl.errors import InputError
 from seqdl.genome import Genome
 from seqdl.io.vcf import read_vcf
 from seqdl.variants.alleles import allele_windows, encode_alleles, right_aligned
+from seqdl.variants.files.reading import read_scores
 from seqdl.variants.network import Asker, Network
 from seqdl.variants.options import ScoringOptions
-from seqdl.variants.reading import read_scores
 from seqdl.variants.score import score_variants
 from seqdl.variants.scorer import Scorer
 from seqdl.variants.screen import screen

@@ -7,7 +7,7 @@ from variant_cases import letters, other
 
 from seqdl import InputError
 from seqdl.encoding import encode
-from seqdl.variants.reading import read_scores
+from seqdl.variants.files.reading import read_scores
 from seqdl.variants.score import score_variants
 
 HEADER = (

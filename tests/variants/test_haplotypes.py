@@ -13,9 +13,9 @@ import pytest
 from seqdl.encoding import decode
 from seqdl.errors import InputError
 from seqdl.genome import Genome
-from seqdl.variants import haplotypes
 from seqdl.variants.alleles import allele_windows, encode_alleles, right_aligned
-from seqdl.variants.haplotypes import HAPLOTYPE_FLAGS, HAPLOTYPE_REASONS, read_haplotypes
+from seqdl.variants.personal import haplotypes
+from seqdl.variants.personal.haplotypes import HAPLOTYPE_FLAGS, HAPLOTYPE_REASONS, read_haplotypes
 
 HEAD = (
     '##fileformat=VCFv4.2\n##FORMAT=<ID=GT,Number=1,Type=String,Description="g">\n'

@@ -10,7 +10,7 @@ import pytest
 from variant_cases import LinearNetwork
 
 from seqdl.genome import Genome
-from seqdl.variants.reading import read_scores
+from seqdl.variants.files.reading import read_scores
 from seqdl.variants.score import score_variants
 
 ALLELES = 100_000

@@ -19,8 +19,8 @@ from score_cases import (
 )
 
 from seqdl.errors import InputError
-from seqdl.variants.reading import read_scores
-from seqdl.variants.writers import atomic_output, open_writer
+from seqdl.variants.files.reading import read_scores
+from seqdl.variants.files.writers import atomic_output, open_writer
 
 
 @pytest.mark.parametrize("name", ("s.tsv.gz", "s.vcf.gz", "s.h5", "s.parquet", "s.zarr"))

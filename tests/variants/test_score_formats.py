@@ -26,9 +26,9 @@ from score_cases import (
 )
 
 from seqdl.errors import InputError, MissingDependencyError
-from seqdl.variants.reading import read_scores
-from seqdl.variants.text_rows import note_texts
-from seqdl.variants.writers import atomic_output, check_suffix, open_writer
+from seqdl.variants.files.reading import read_scores
+from seqdl.variants.files.text_rows import note_texts
+from seqdl.variants.files.writers import atomic_output, check_suffix, open_writer
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -52,7 +52,7 @@ def test_texts_are_the_same_bytes_however_the_rows_are_cut(tmp_path, name):
 @pytest.mark.parametrize("name", ("s.h5", "s.parquet", "long.parquet", "s.zarr"))
 def test_tables_hold_the_same_however_the_rows_are_cut(tmp_path, name, monkeypatch):
     """Also where a row group or a chunk is full in the middle of a block."""
-    from seqdl.variants import parquet_writer, zarr_writer
+    from seqdl.variants.files import parquet_writer, zarr_writer
 
     monkeypatch.setattr(parquet_writer, "_GROUP_BYTES", 1500)
     monkeypatch.setattr(zarr_writer, "_ROWS_AT_LEAST", 4)

@@ -16,10 +16,10 @@ from variant_cases import HEADER, letters, other
 
 from seqdl.errors import InputError
 from seqdl.io.bgzip import Bgzip
-from seqdl.variants.reading import read_scores
+from seqdl.variants.files.reading import read_scores
+from seqdl.variants.files.vcf_text import info_keys
 from seqdl.variants.score import score_variants
 from seqdl.variants.scores import SCORES
-from seqdl.variants.vcf_text import info_keys
 
 TABLES = ("tsv", "tsv.gz", "h5", "parquet")
 

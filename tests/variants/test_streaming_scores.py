@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from seqdl.errors import InputError
-from seqdl.variants.reading import read_scores
+from seqdl.variants.files.reading import read_scores
+from seqdl.variants.files.streaming import read_meta, read_rows, stream_scores
 from seqdl.variants.score import score_variants
-from seqdl.variants.streaming import read_meta, read_rows, stream_scores
 
 FORMATS = {
     "tsv": {}, "tsv.gz": {}, "h5": {}, "parquet": {}, "long.parquet": {"layout": "long"}, "zarr": {},

@@ -11,7 +11,7 @@ from seqdl.encoding import decode, encode, one_hot
 from seqdl.genome import Genome
 from seqdl.models import build_model
 from seqdl.prediction.predictor import Predictor
-from seqdl.variants.reading import read_scores
+from seqdl.variants.files.reading import read_scores
 from seqdl.variants.score import score_variants
 from tests.interpret.random_networks import randomised
 

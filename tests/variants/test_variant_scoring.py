@@ -12,7 +12,7 @@ from seqdl.encoding import decode, encode
 from seqdl.errors import InputError
 from seqdl.genome import Genome
 from seqdl.io.vcf import read_vcf
-from seqdl.variants.reading import read_scores
+from seqdl.variants.files.reading import read_scores
 from seqdl.variants.score import score_variants
 
 DATA = os.environ.get("SEQDL_DATA")

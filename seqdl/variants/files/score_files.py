@@ -1,4 +1,4 @@
-"""Files of scores opened for reading in pieces; see `seqdl.variants.streaming`."""
+"""Files of scores opened for reading in pieces; see `seqdl.variants.files.streaming`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from seqdl.errors import InputError, SeqdlError
 from seqdl.files import full_suffix, read_lines, require_file
-from seqdl.variants.parquet_writer import long_name
-from seqdl.variants.reading import _described
+from seqdl.variants.files.parquet_writer import long_name
+from seqdl.variants.files.reading import _described
 from seqdl.variants.scored import KEYS, SUMMARY
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ class _Arrays:
 
             self._file = h5py.File(path, "r")
         else:
-            from seqdl.variants.zarr_writer import require_zarr
+            from seqdl.variants.files.zarr_writer import require_zarr
 
             self._file = require_zarr().open_group(str(path), mode="r")
         self.meta = _described(path, self._file.attrs["meta"])

@@ -13,8 +13,7 @@ import numpy as np
 
 from seqdl.errors import InputError, MissingDependencyError
 from seqdl.files import require_writable
-from seqdl.variants.scored import ScoredBlock, ScoreMeta
-from seqdl.variants.table_writers import (
+from seqdl.variants.files.table_writers import (
     FORMAT,
     Array,
     arrays_of,
@@ -23,6 +22,7 @@ from seqdl.variants.table_writers import (
     rows_of,
     target_columns,
 )
+from seqdl.variants.scored import ScoredBlock, ScoreMeta
 
 _CHUNK_BYTES = 1 << 22  # each chunk is a file
 _ROWS_AT_LEAST, _ROWS_AT_MOST = 1 << 10, 1 << 16

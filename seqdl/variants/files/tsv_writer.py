@@ -1,4 +1,4 @@
-"""TSV output, plain or bgzip with an index; the layout stands in `seqdl.variants.writers`."""
+"""TSV output, plain or bgzip with an index; the layout stands in `seqdl.variants.files.writers`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from seqdl.variants.files.text_rows import IndexedText, format_rows, note_texts
 from seqdl.variants.scored import KEYS, SUMMARY, VERSION, ScoredBlock, ScoreMeta, column_names, stacked
 from seqdl.variants.screen import FLAGS
-from seqdl.variants.text_rows import IndexedText, format_rows, note_texts
 
 _CELLS_AT_ONCE = 100_000  # numbers that become text before they are written: about a megabyte
 

@@ -9,7 +9,7 @@ import numpy as np
 from seqdl.encoding import N
 from seqdl.genome import Genome
 from seqdl.variants.alleles import Alleles, genome_letters
-from seqdl.variants.personal import Applied, Edit, Haplotype, personal_windows
+from seqdl.variants.personal.haplotype_edits import Applied, Edit, Haplotype, personal_windows
 
 _FAR = np.iinfo(np.int64).max
 

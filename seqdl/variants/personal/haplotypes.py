@@ -32,9 +32,9 @@ from seqdl.genome import Genome
 from seqdl.io.vcf import NO_ALT, OrderCheck, VcfChunk, make_chunk
 from seqdl.io.vcf_opening import open_vcf
 from seqdl.variants.alleles import AlleleWindows, check_anchor
-from seqdl.variants.genotypes import UNKNOWN, Genotype, genotype, named, text
-from seqdl.variants.haplotype_rows import Finished, Row, Stretch
-from seqdl.variants.personal import smallest_edit
+from seqdl.variants.personal.genotypes import UNKNOWN, Genotype, genotype, named, text
+from seqdl.variants.personal.haplotype_edits import smallest_edit
+from seqdl.variants.personal.haplotype_rows import Finished, Row, Stretch
 from seqdl.variants.screen import FLAGS, REASONS, Screened
 
 EFFECTS = {

@@ -1,4 +1,4 @@
-"""Scores as arrays, for HDF5 and Zarr, and HDF5 output; the layout stands in `seqdl.variants.writers`."""
+"""Scores as arrays, for HDF5 and Zarr, and HDF5 output; the layout stands in `seqdl.variants.files.writers`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Read a file of scores in constant memory: the summary of every allele piece by piece, all columns of a few.
 
-`seqdl.variants.reading.read_scores` holds the whole table, which a million alleles times a thousand targets
+`seqdl.variants.files.reading.read_scores` holds the whole table, which a million alleles times a thousand targets
 do not allow. Here are only the columns that each allele has once, or one number from all of its targets.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqdl.errors import InputError
-from seqdl.variants.score_files import ROWS, Rows, open_scores
+from seqdl.variants.files.score_files import ROWS, Rows, open_scores
 
 if TYPE_CHECKING:
     import pandas as pd

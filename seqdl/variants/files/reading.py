@@ -12,7 +12,7 @@ import numpy as np
 from seqdl.errors import InputError
 from seqdl.files import full_suffix, read_lines, require_file
 from seqdl.io.bgzip import is_cut_off
-from seqdl.variants.parquet_writer import long_name
+from seqdl.variants.files.parquet_writer import long_name
 from seqdl.variants.scored import VERSION
 from seqdl.variants.scores import SCORES
 
@@ -279,7 +279,7 @@ def _read_h5(path: Path) -> ScoreTable:
 
 
 def _read_zarr(path: Path) -> ScoreTable:
-    from seqdl.variants.zarr_writer import require_zarr
+    from seqdl.variants.files.zarr_writer import require_zarr
 
     zarr = require_zarr()
 

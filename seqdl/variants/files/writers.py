@@ -10,7 +10,7 @@
     predictions; the line ``##max=`` says which. Notes are further columns that each allele has once, their
     names in capitals. Then target by target, one column per score.
 ``.vcf``, ``.vcf.gz`` (bgzip, with a tabix index where the records are sorted)
-    Every record of the input, with INFO fields (see `seqdl.variants.vcf_writer`).
+    Every record of the input, with INFO fields (see `seqdl.variants.files.vcf_writer`).
 ``.h5``
     Keys as in basenji's ``scores.h5``: snp, chr, pos (1-based), ref_allele, alt_allele, target_ids,
     target_labels, one float32 dataset (alleles, targets) per score; besides flag, max_target, max_ref,
@@ -24,8 +24,8 @@
     ref_prediction and alt_prediction there), the notes, and the summary columns in lower case. The file's
     metadata holds ``seqdl``, the JSON text, ``seqdl_layout``, and ``seqdl_targets``, a JSON list.
 
-A missing number is NaN ("nan" in a TSV, "." in a VCF). `seqdl.variants.reading.read_scores` reads all but
-VCF back. Rejected alleles stand in a file of their own, see `seqdl.variants.rejects`.
+A missing number is NaN ("nan" in a TSV, "." in a VCF). `seqdl.variants.files.reading.read_scores` reads all but
+VCF back. Rejected alleles stand in a file of their own, see `seqdl.variants.files.rejects`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from typing import Protocol
 from seqdl.errors import InputError, require_one_of
 from seqdl.files import atomic_path, full_suffix, take_name
 from seqdl.io.bgzip import INDEX_SUFFIXES
-from seqdl.variants.rejects import RejectsWriter as RejectsWriter
+from seqdl.variants.files.rejects import RejectsWriter as RejectsWriter
 from seqdl.variants.scored import ScoredBlock, ScoreMeta
 
 SUFFIXES = (".tsv", ".tsv.gz", ".vcf", ".vcf.gz", ".h5", ".parquet", ".zarr")
@@ -102,7 +102,7 @@ def check_suffix(
 
         require_pyarrow()
     if suffix == ".zarr":
-        from seqdl.variants.zarr_writer import require_zarr
+        from seqdl.variants.files.zarr_writer import require_zarr
 
         require_zarr()
     return suffix
@@ -154,22 +154,22 @@ def open_writer(
     """
     suffix = check_suffix(path, layout, storage, compression)
     if suffix.startswith(".tsv"):
-        from seqdl.variants.tsv_writer import TsvWriter
+        from seqdl.variants.files.tsv_writer import TsvWriter
 
         return TsvWriter(path, meta, contigs)
     if suffix.startswith(".vcf"):
-        from seqdl.variants.vcf_writer import VcfWriter
+        from seqdl.variants.files.vcf_writer import VcfWriter
 
         return VcfWriter(path, meta, vcf_header, contigs)
     if suffix == ".parquet":
-        from seqdl.variants.parquet_writer import ParquetWriter
+        from seqdl.variants.files.parquet_writer import ParquetWriter
 
         return ParquetWriter(path, meta, layout, target_table)
     if suffix == ".zarr":
-        from seqdl.variants.zarr_writer import ZarrWriter
+        from seqdl.variants.files.zarr_writer import ZarrWriter
 
         return ZarrWriter(path, meta, storage, target_table)
-    from seqdl.variants.table_writers import H5Writer
+    from seqdl.variants.files.table_writers import H5Writer
 
     return H5Writer(path, meta, storage, compression, target_table)
 
@@ -197,7 +197,7 @@ def atomic_output(target: str | Path, folder: str | Path | None = None) -> Itera
     """
     target = Path(target).expanduser()
     if full_suffix(target) == ".zarr":
-        from seqdl.variants.zarr_writer import atomic_folder
+        from seqdl.variants.files.zarr_writer import atomic_folder
 
         with atomic_folder(target, folder) as aside:
             yield aside

@@ -16,10 +16,10 @@ import numpy as np
 
 from seqdl.errors import InputError
 from seqdl.files import full_suffix
+from seqdl.variants.files.text_rows import IndexedText
+from seqdl.variants.files.vcf_text import contig_lines, escape, info_line
 from seqdl.variants.scored import KEYS, ScoredBlock
 from seqdl.variants.screen import REASONS
-from seqdl.variants.text_rows import IndexedText
-from seqdl.variants.vcf_text import contig_lines, escape, info_line
 
 REJECT_SUFFIXES = (".tsv", ".tsv.gz", ".vcf", ".vcf.gz")
 

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
+from seqdl.variants.files.text_rows import IndexedText, format_rows
+from seqdl.variants.files.vcf_text import contig_lines, escape, info_keys, info_line
 from seqdl.variants.scored import ScoredBlock, ScoreMeta
 from seqdl.variants.scores import SIGN
 from seqdl.variants.screen import FLAGS, REASONS
-from seqdl.variants.text_rows import IndexedText, format_rows
-from seqdl.variants.vcf_text import contig_lines, escape, info_keys, info_line
 
 PER_TARGET_AT_MOST = 20
 _PREFIX = "SEQDL_"

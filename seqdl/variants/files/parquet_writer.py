@@ -1,4 +1,4 @@
-"""Parquet output, wide or long; the layout stands in `seqdl.variants.writers`."""
+"""Parquet output, wide or long; the layout stands in `seqdl.variants.files.writers`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from seqdl.io.parquet import require_pyarrow
+from seqdl.variants.files.table_writers import target_columns
 from seqdl.variants.scored import KEYS, SUMMARY, ScoredBlock, ScoreMeta, column_names, stacked
-from seqdl.variants.table_writers import target_columns
 
 _GROUP_BYTES = 1 << 25
 _TEXT_BYTES = 6 * 4  # what a row's texts take as places in a dictionary

@@ -1,0 +1,1 @@
+"""Scores on disk: one writer a format, and readers of all of them."""

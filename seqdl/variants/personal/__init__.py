@@ -1,0 +1,1 @@
+"""A sample's own sequence: its phased variants put into the genome, haplotype by haplotype."""
