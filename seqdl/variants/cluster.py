@@ -198,7 +198,15 @@ def _local_cluster(processes: int) -> Iterator[str]:
             "local_directory": folder, "silence_logs": logging.CRITICAL,
         }  # fmt: skip
         workers = {i: {"cls": Nanny, "options": {**options, "env": _gpu(gpus, i)}} for i in range(processes)}
-        scheduler = {"cls": Scheduler, "options": {"host": "127.0.0.1", "port": 0, "dashboard": False}}
+        scheduler = {
+            "cls": Scheduler,
+            "options": {
+                "host": "127.0.0.1",
+                "port": 0,
+                "dashboard": False,
+                "dashboard_address": "127.0.0.1:0",
+            },
+        }
         try:
             with _deaf_children():
                 cluster = SpecCluster(workers=workers, scheduler=scheduler, silence_logs=logging.CRITICAL)
