@@ -137,6 +137,11 @@ class Passes:
         """Values that a window's predictions take: passes x bins x targets."""
         return self.passes * max(self._network.bins, 1) * len(self._chosen)
 
+    def bins_of(self, anchors: np.ndarray) -> np.ndarray:
+        """Return the places among `bins` of bases at some indexes of the longer windows; int64, (n,)."""
+        network = self._network
+        return (anchors - self._high - network.margin) // network.resolution - self.bins.start
+
     def ask(self, codes: np.ndarray, tick: Callable[[int], None] = lambda _: None) -> Answers:
         """Predict.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from seqdl.errors import InputError
 from seqdl.genome import Genome
 from seqdl.io.vcf import VcfChunk
 from seqdl.variants.alleles import check_anchor
@@ -19,6 +20,7 @@ from seqdl.variants.categories import Categories, read_categories
 from seqdl.variants.coverage_scores import COVERAGE_SCORES, DEFAULT_COVERAGE_SCORES, coverage_scores
 from seqdl.variants.network import open_network, pick_targets
 from seqdl.variants.options import ScoringOptions, check_options
+from seqdl.variants.pairs import predict_pairs
 from seqdl.variants.passes import Answers, Passes, Prediction
 from seqdl.variants.personal.haplotypes import EFFECTS, HAPLOTYPE_NOTES, read_haplotypes
 from seqdl.variants.scored import Column, ScoredBlock, ScoreMeta
@@ -76,6 +78,7 @@ class Scorer:
         if options.category is not None:  # percentiles and probabilities are of single targets
             options = replace(options, background=None, calibration=None)
         self.options = options = find_files(network, options)
+        _check_tile(options.share_reference, network.window, anchor)
         self._passes = Passes(network, options, chosen, anchor)
         self.window, self.anchor = self._passes.window, self._passes.anchor
         self._annotations = Annotations(network, options, chosen, anchor, wanted)
@@ -252,7 +255,7 @@ class Scorer:
                 advance(now - told)
                 told = now
 
-            ref, alt = self._predict(screened, rows, tick)
+            ref, alt = predict_pairs(self._passes, screened, rows, tick)
             part = self._values(ref, alt)
             best[rows], summary[:, rows] = self._largest(ref.mean, alt.mean)
             windows = self._passes.unshifted(screened.windows.alt[rows])
@@ -272,46 +275,6 @@ class Scorer:
         return ScoredBlock(
             chunk, screened.rows, flags, screened.reasons, screened.details, values, best, *summary, notes
         )
-
-    def _predict(
-        self, screened: Screened, rows: slice, tick: Callable[[int, int], None]
-    ) -> tuple[Answers, Answers]:
-        """Predict both alleles of some rows, each reference window once."""
-        ref, alt = (windows[rows] for windows in screened.windows)
-        first = ~screened.shared[rows]
-        first[:1] = True
-        among = (screened.moved >= rows.start) & (screened.moved < rows.stop)
-        moved = screened.moved[among] - rows.start
-        codes = [ref[first], alt]
-        if moved.size:
-            codes.append(screened.right[among])
-        codes = np.concatenate(codes)
-        total, done = len(codes) * self._passes.passes, 0
-
-        def count(predicted: int) -> None:
-            nonlocal done
-            done += predicted
-            tick(done, total)
-
-        answers = self._passes.ask(codes, count)
-        refs, m = int(first.sum()), len(alt)
-        of_ref = answers.take((np.cumsum(first) - 1) if refs < m else slice(0, refs))
-        of_alt = answers.take(slice(refs, refs + m))
-        if moved.size:
-            right = answers.take(slice(refs + m, None))
-            of_alt = of_alt.paired(right, lambda left, right: self._stitched(left, right, moved))
-        return of_ref, of_alt
-
-    def _stitched(self, left: np.ndarray, right: np.ndarray, moved: np.ndarray) -> np.ndarray:
-        """Take each bin of an indel's alt profile from the window in which its side did not move."""
-        network, bins = self.network, self._passes.bins
-        here = (self.meta.anchor - network.margin) // network.resolution - bins.start
-        stitched = left.copy()
-        for_right = np.arange(left.shape[1]) > here
-        stitched[np.ix_(moved, for_right)] = right[:, for_right]
-        if 0 <= here < left.shape[1]:
-            stitched[moved, here] = (left[moved, here] + right[:, here]) / 2
-        return stitched
 
     def _values(self, ref: Answers, alt: Answers) -> dict[str, np.ndarray]:
         compute = self._compute
@@ -339,3 +302,13 @@ class Scorer:
         best = size.argmax(axis=1)
         pick = np.arange(len(best)), best
         return best, np.stack([ref[pick], alt[pick], size[pick]])
+
+
+def _check_tile(share: int, window: int, anchor: int) -> None:
+    """Check that every place of a tile lies in the window that its variants share."""
+    most = min(2 * anchor + 1, 2 * (window - anchor))
+    if share > most:
+        raise InputError(
+            f"`share_reference` must be a tile of at most {most} bases, so that each of its variants lies in "
+            f"the window of {window} bases with anchor {anchor}. Received: {share}."
+        )

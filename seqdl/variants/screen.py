@@ -75,6 +75,8 @@ class Screened(NamedTuple):
         Rows whose REF is not the genome's, and those of them where the genome carries ALT.
     moved : int64 array, shape (k,)
         Places in `rows` of the indels that have a second alt window; empty unless asked for.
+    anchors : int64 array, shape (k,)
+        Indexes of their first bases in their windows.
     right : uint8 array, shape (k, window), or None
         Their alt windows aligned on the right (see `seqdl.variants.alleles.right_aligned`).
     """
@@ -88,6 +90,7 @@ class Screened(NamedTuple):
     mismatches: int
     swapped: int
     moved: np.ndarray = np.zeros(0, np.int64)
+    anchors: np.ndarray = np.zeros(0, np.int64)
     right: np.ndarray | None = None
 
 
@@ -230,7 +233,9 @@ def screen(
         )  # fmt: skip
     shared = _shared(placed, accepted)
     counts = int(wrong.sum()), int(swapped.sum())
-    return Screened(rows, windows, shared, flags, reasons, details, *counts, moved, right)
+    return Screened(
+        rows, windows, shared, flags, reasons, details, *counts, moved, placed.anchors[moved], right
+    )  # fmt: skip
 
 
 class _Placed(NamedTuple):

@@ -13,6 +13,7 @@ from seqdl.io.vcf import VcfChunk
 from seqdl.variants.coverage_scores import COVERAGE_SCORES, coverage_scores
 from seqdl.variants.network import Asker, Network
 from seqdl.variants.options import ScoringOptions
+from seqdl.variants.pairs import predict_pairs
 from seqdl.variants.scorer import Scorer
 
 WINDOW, RESOLUTION, BINS, TARGETS = 64, 8, 6, 2
@@ -98,13 +99,30 @@ def test_an_indel_changes_its_own_bins_alone(network, genome, kind, size):
     got = score(network, genome, [("chrA", 400, kind, size)], scores=("D1",))
     scorer = Scorer(network, genome, {"chrA": "chrA"}, ScoringOptions(scores=("D1",)))
     screened, _ = scorer.screen(got.chunk)
-    ref, alt = scorer._predict(screened, slice(0, 1), lambda done, total: None)
+    ref, alt = predict_pairs(scorer._passes, screened, slice(0, 1))
     changed = np.flatnonzero((ref.mean != alt.mean).any(axis=(0, 2)))
     here = (WINDOW // 2 - MARGIN) // RESOLUTION
     assert changed.size and changed.min() >= here
     reach = 1 if kind == "insertion" else (1 + size + RESOLUTION - 1) // RESOLUTION
     assert changed.max() <= here + reach
     assert (got.values["D1"] > 0).any()
+
+
+@pytest.mark.parametrize("shifts", [(0,), (0, RESOLUTION)])
+def test_an_indel_beside_the_anchor_changes_its_own_bins_alone(network, genome, shifts):
+    """Where variants share a window, both sides are joined at the variant, not at the anchor."""
+    rows = [("chrA", pos, kind, 3) for pos in range(400, 440, 3) for kind in ("insertion", "deletion")]
+    options = ScoringOptions(scores=("D1",), share_reference=40, shifts=shifts)
+    scorer = Scorer(network, genome, {"chrA": "chrA"}, options)
+    chunk = chunk_of(rows, genome)
+    screened, _ = scorer.screen(chunk)
+    ref, alt = predict_pairs(scorer._passes, screened, slice(0, len(screened.rows)))
+    changed = (ref.mean != alt.mean).any(axis=2)
+    anchors = WINDOW // 2 + (chunk.pos[screened.rows] - 1) % 40 - 20
+    here = (anchors - MARGIN) // RESOLUTION - scorer._passes.bins.start
+    assert len(set(here.tolist())) > 2 and changed.any()
+    for bins, own in zip(changed, here.tolist(), strict=True):
+        assert set(np.flatnonzero(bins).tolist()) <= {own, own + 1}
 
 
 def test_a_shift_by_whole_bins_changes_nothing(network, genome):
@@ -117,7 +135,7 @@ def test_a_shift_by_whole_bins_changes_nothing(network, genome):
     chunk = chunk_of(rows, genome)
     screens = [scorer.screen(chunk)[0] for scorer in (shifted, alone)]
     several, one = (
-        scorer._predict(screened, slice(0, 3), lambda done, total: None)[1].mean
+        predict_pairs(scorer._passes, screened, slice(0, 3))[1].mean
         for scorer, screened in zip((shifted, alone), screens, strict=True)
     )
     assert several.shape[1] == BINS - 3  # two bins on one side and one on the other are not in common

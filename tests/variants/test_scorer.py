@@ -123,7 +123,7 @@ def test_a_category_is_the_mean_over_its_targets(genome, tmp_path):
     )
 
 
-@pytest.mark.parametrize("share", [1, 2, 5, 8, 13])
+@pytest.mark.parametrize("share", [1, 2, 5, 8, 13, 40])
 def test_variants_that_share_a_window_are_where_its_tile_says(genome, share):
     """The alt window is the mutated genome's, cut where the tile's reference window is cut."""
     chunk = chunk_of(ROWS, genome)
@@ -164,6 +164,8 @@ def test_sharing_saves_predictions_and_changes_no_law(genome):
         ({"spread": ("dropout",)}, "needs a run folder"),
         ({"draws": 1}, "`draws` must be at least 2"),
         ({"share_reference": -1}, "`share_reference`"),
+        ({"share_reference": 41}, "at most 40 bases"),
+        ({"share_reference": 12, "anchor": 5}, "at most 11 bases"),
         ({"category": "tissue"}, "is one of category, cell"),
         ({"category": "assay"}, "have no assay. Known of them: cell"),
         ({"batch_size": 0}, "positive number of windows"),

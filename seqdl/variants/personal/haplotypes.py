@@ -137,7 +137,7 @@ def read_haplotypes(
             if reader.waiting >= chunk_records:
                 finished += reader.finish(record.pos - 1)
             while len(finished) >= chunk_records:
-                yield _chunk(finished[:chunk_records], window, effect, both_sides)
+                yield _chunk(finished[:chunk_records], window, anchor, effect, both_sides)
                 finished = finished[chunk_records:]
         if tally["records"] and not tally["genotyped"]:
             raise InputError(
@@ -146,7 +146,7 @@ def read_haplotypes(
             )
         finished += reader.finish()
     for start in range(0, len(finished), chunk_records):
-        yield _chunk(finished[start : start + chunk_records], window, effect, both_sides)
+        yield _chunk(finished[start : start + chunk_records], window, anchor, effect, both_sides)
 
 
 class _Reader:
@@ -253,7 +253,7 @@ class _Reader:
 
 
 def _chunk(
-    finished: list[Finished], window: int, effect: str, both_sides: bool
+    finished: list[Finished], window: int, anchor: int, effect: str, both_sides: bool
 ) -> tuple[VcfChunk, Screened, dict[str, list[str] | np.ndarray]]:
     """Make what a chunk of rows is for a scorer."""
     chunk = make_chunk([one.row[:6] for one in finished], None)
@@ -281,6 +281,7 @@ def _chunk(
         mismatches=sum(one.reason == "REF_MISMATCH" for one in finished),
         swapped=sum(one.row.swapped for one in finished),
         moved=moved,
+        anchors=np.full(len(moved), anchor, np.int64),
         right=right,
     )
     notes = {
