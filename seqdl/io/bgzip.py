@@ -26,15 +26,21 @@ def open_bytes(path: Path) -> BinaryIO | Bgzip:
     return Bgzip(path) if path.suffix == ".gz" else open(path, "wb")
 
 
+def is_bgzip(path: str | Path) -> bool:
+    """Tell whether a file begins as bgzip does: gzip whose header says how long its block is."""
+    with open(path, "rb") as handle:
+        head = handle.read(14)
+    return head[:4] == _END_MARKER[:4] and head[12:14] == b"BC"
+
+
 def is_cut_off(path: str | Path) -> bool:
     """Tell whether a bgzip file lacks its end marker; a plain gzip file has none, and is never cut off here.
 
     A gzip reader does not notice it where the file was cut between two of bgzip's blocks.
     """
+    if not is_bgzip(path):
+        return False
     with open(path, "rb") as handle:
-        head = handle.read(14)
-        if head[:4] != _END_MARKER[:4] or head[12:14] != b"BC":
-            return False
         size = handle.seek(0, os.SEEK_END)
         handle.seek(max(0, size - len(_END_MARKER)))
         return handle.read() != _END_MARKER

@@ -17,10 +17,9 @@ from typing import NamedTuple
 
 from seqdl.errors import InputError
 from seqdl.files import is_gzip, require_file
+from seqdl.io.bgzip import is_bgzip
 from seqdl.io.vcf_damage import broken, require_whole_end, unreadable
 from seqdl.words import count, suggest
-
-_BGZIP = b"\x1f\x8b\x08\x04"
 
 
 class OpenVcf(NamedTuple):
@@ -42,12 +41,6 @@ class OpenVcf(NamedTuple):
     declared: dict[str, int | None]
     samples: tuple[str, ...]
     records: Iterator
-
-
-def _is_bgzip(path: Path) -> bool:
-    with open(path, "rb") as handle:
-        head = handle.read(14)
-    return len(head) == 14 and head[:4] == _BGZIP and head[12:14] == b"BC"
 
 
 class _Unpacked:
@@ -102,7 +95,7 @@ def open_vcf(path: str | Path, samples: Sequence[str] | None = None) -> Iterator
 
     path = require_file(path, "VCF")
     verbosity = pysam.set_verbosity(0)
-    unpacked = _Unpacked(path) if is_gzip(path) and not _is_bgzip(path) else None
+    unpacked = _Unpacked(path) if is_gzip(path) and not is_bgzip(path) else None
     file = None
     try:
         try:

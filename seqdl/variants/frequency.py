@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from seqdl.errors import InputError, require_at_least
-from seqdl.io.vcf import read_vcf
+from seqdl.io.vcf import NO_ALT
+from seqdl.io.vcf_opening import open_vcf
 from seqdl.variants.contrast import Contrast, contrast
 from seqdl.variants.files.streaming import read_meta, stream_scores
 from seqdl.words import count
@@ -112,15 +113,15 @@ def read_frequencies(vcf: str | Path, field: str = "AF") -> Iterator[tuple[str, 
         If the file cannot be read, or a frequency is no number from 0 to 1.
     """
     pattern = re.compile(rf"(?:^|;){re.escape(field)}=([^;]*)")
-    for chunk in read_vcf(vcf, keep_lines=True):
-        begins = np.flatnonzero(np.diff(chunk.record, prepend=-1)).tolist()
-        for line, first, last in zip(chunk.lines, begins, [*begins[1:], len(chunk.pos)], strict=True):
-            found = pattern.search(line.split("\t", 8)[7])
+    with open_vcf(vcf, ()) as file:
+        for record in file.records:
+            chrom, pos, ref = record.chrom, record.pos, record.ref or "."
+            # From the text: the header may declare the key as anything, or not at all.
+            found = pattern.search(str(record).rstrip("\r\n").split("\t", 8)[7])
             texts = found.group(1).split(",") if found else []
-            for k in range(first, last):
-                place = f"{chunk.chroms[k]}:{chunk.pos[k]}"
-                value = _frequency(texts[k - first], field, place) if k - first < len(texts) else np.nan
-                yield chunk.chroms[k], int(chunk.pos[k]), chunk.refs[k], chunk.alts[k], value
+            for k, alt in enumerate(record.alts or NO_ALT):
+                value = _frequency(texts[k], field, f"{chrom}:{pos}") if k < len(texts) else np.nan
+                yield chrom, pos, ref, alt, value
 
 
 def _frequency(text: str, field: str, place: str) -> float:

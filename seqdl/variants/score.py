@@ -12,17 +12,16 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from seqdl.errors import InputError, require_at_least
-from seqdl.files import full_suffix, require_writable
 from seqdl.genome import Genome
 from seqdl.io.chromosomes import reconcile
-from seqdl.io.vcf import VcfSurvey, read_vcf, survey_vcf
+from seqdl.io.vcf import read_vcf, survey_vcf
 from seqdl.progress import progress_bar, say
 from seqdl.variants.assembly import Watch, assembly_notes
 from seqdl.variants.clock import Clock
 from seqdl.variants.cluster import check_scheduler
 from seqdl.variants.distribute import distributed_blocks, open_team
-from seqdl.variants.files.rejects import check_reject_suffix
 from seqdl.variants.files.writers import RejectsWriter, atomic_output, check_suffix, open_writer
+from seqdl.variants.job import output_paths, plan_job, say_what_is_kept
 from seqdl.variants.options import AUTO, ScoringOptions, check_options
 from seqdl.variants.parts import Parts
 from seqdl.variants.pipeline import Written, local_blocks, sources, unprepared
@@ -80,7 +79,8 @@ def score_variants(
     genome : Genome or path
         The reference that the VCF's positions belong to; it must be the run's own.
     out : path
-        .tsv, .tsv.gz, .vcf, .vcf.gz, .h5, .parquet or .zarr; the layouts stand in `seqdl.variants.files.writers`.
+        .tsv, .tsv.gz, .vcf, .vcf.gz, .h5, .parquet or .zarr; the layouts stand in
+        `seqdl.variants.files.writers`.
     scores : sequence of str or "all", optional
         Names from `seqdl.variants.scores` (by default diff and logit_diff), or for coverage from
         `seqdl.variants.coverage_scores` (SAD and logSAD); the sign is alt - ref.
@@ -120,7 +120,8 @@ def score_variants(
         Files made by `seqdl background` and `seqdl calibrate`: percentiles and p-values, calibrated
         probabilities and intervals. The run's own ones by default, if it has them.
     rejects : path, optional
-        Where rejected alleles go, as .tsv, .tsv.gz, .vcf or .vcf.gz; beside `out`, ending in ``.rejects.tsv``, by default.
+        Where rejected alleles go, as .tsv, .tsv.gz, .vcf or .vcf.gz; beside `out`, ending in
+        ``.rejects.tsv``, by default.
     alias : mapping or path, optional
         Contig names of the VCF to the genome's, or a two-column TSV of them.
     allow_genome_mismatch : bool
@@ -177,7 +178,7 @@ def score_variants(
             f"cannot hold. Write a table: .tsv.gz, .parquet or .h5. Received: {str(out)!r}."
         )
     watch = Watch(max_mismatch, ref_mismatch)
-    out, rejects = _output_paths(out, rejects, vcf, overwrite)
+    out, rejects = output_paths(out, rejects, vcf, overwrite)
     survey = survey_vcf(vcf, samples=suffix.startswith(".vcf"))  # what is copied is looked at as well
     genome = genome if isinstance(genome, Genome) else Genome(genome)
     contigs = reconcile(survey.contigs, genome.names, alias, what="VCF")
@@ -189,7 +190,7 @@ def score_variants(
     keep_lines = suffix.startswith(".vcf")
     parts = Parts(
         out.with_name(f"{out.name}.parts"),
-        _plan(vcf, survey, genome, scorer, contigs.mapping, options, keep_lines),
+        plan_job(vcf, survey, genome, scorer, contigs.mapping, options, keep_lines),
     )
     there = parts.begin(restart)
     if there:
@@ -232,7 +233,7 @@ def score_variants(
             written.finish()
         parts.remove()
     except BaseException:
-        _say_what_is_kept(parts)
+        say_what_is_kept(parts)
         raise
     finally:
         parts.release()
@@ -258,59 +259,3 @@ def score_variants(
         notes=notes,
         clock=clock.text(finished - opened),
     )
-
-
-def _say_what_is_kept(parts: Parts) -> None:
-    """Tell that an unfinished job can go on, or remove what would only lie about."""
-    parts.remove_if_empty()
-    if parts.folder.is_dir():
-        say(f"What is scored already is kept in {parts.folder}; the same command goes on from there.")
-
-
-def _plan(
-    vcf: str | Path,
-    survey: VcfSurvey,
-    genome: Genome,
-    scorer: Scorer,
-    mapping: Mapping[str, str],
-    options: ScoringOptions,
-    keep_lines: bool,
-) -> dict:
-    """Describe a job by all that decides its numbers and how it is cut."""
-    stat = Path(vcf).expanduser().stat()
-    model = scorer.network.model_file
-    return {
-        "vcf": [str(Path(vcf).expanduser().resolve()), stat.st_size, stat.st_mtime_ns],
-        "records": survey.records,
-        "genome": genome.checksum,
-        "contigs": dict(mapping),
-        "model": [scorer.network.label, *scorer.network.target_names[:3]]
-        if model is None
-        else [str(model.resolve()), model.stat().st_size, model.stat().st_mtime_ns],
-        **{f"option {name}": value for name, value in options.described().items()},
-        "chunk_records": scorer.chunk_records,
-        "keep_lines": keep_lines,
-        "seqdl": scorer.meta.seqdl,
-    }
-
-
-def _output_paths(
-    out: str | Path, rejects: str | Path | None, vcf: str | Path, overwrite: bool
-) -> tuple[Path, Path]:
-    out = Path(out).expanduser()
-    if rejects is None:
-        rejects = out.with_name(out.name[: len(out.name) - len(full_suffix(out))] + ".rejects.tsv")
-    rejects = Path(rejects).expanduser()
-    if len({p.resolve() for p in (out, rejects, Path(vcf).expanduser())}) < 3:
-        raise InputError(
-            f"The VCF, the output and the rejects file must be three files. "
-            f"Received: {vcf}, {out}, {rejects}."
-        )
-    check_reject_suffix(rejects)
-    for path in (out, rejects):
-        if path.exists() and not overwrite:
-            raise InputError(
-                f"{path} exists, and `overwrite` is off. Give another name, or let it be replaced."
-            )
-        require_writable(path)
-    return out, rejects

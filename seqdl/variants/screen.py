@@ -50,7 +50,7 @@ FLAGS = {
     "WINDOW_PADDED": "a window leaves its contig; N stands outside",
     "FLIPPED": "the genome carries ALT, not REF; scored as written, alt - ref (--ref-mismatch flip)",
     "FORCED": "REF is not the genome's; it was spliced in (--ref-mismatch force)",
-    "VARIANT_LEFT_OUT": "the sample has another variant in the window that could not be put into its haplotype",
+    "VARIANT_LEFT_OUT": "another variant of the sample in the window could not be put into its haplotype",
     "UNLIKE_TRAINING": "the window's composition is unlike the training windows' (seqdl calibrate)",
 }
 POLICIES = ("error", "skip", "flip", "force")

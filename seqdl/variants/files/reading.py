@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,9 +11,8 @@ import numpy as np
 from seqdl.errors import InputError
 from seqdl.files import full_suffix, read_lines, require_file
 from seqdl.io.bgzip import is_cut_off
+from seqdl.variants.files.description import damaged, foreign, read_description
 from seqdl.variants.files.parquet_writer import long_name
-from seqdl.variants.scored import VERSION
-from seqdl.variants.scores import SCORES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +27,6 @@ _ARRAYS = {
     "alt": "alt_allele",
     "flag": "flag",
 }
-_FORMAT = "seqdl-scores"
 
 
 class ScoreTable(NamedTuple):
@@ -90,38 +87,6 @@ def read_scores(path: str | Path) -> ScoreTable:
     return readers[suffix](path)
 
 
-def _foreign(path: Path) -> InputError:
-    return InputError(
-        f"{path} is not a table of scores that seqdl wrote, or is damaged: its description is missing."
-    )
-
-
-def _damaged(path: Path, why: object) -> InputError:
-    return InputError(f"The table of scores {path} is damaged or cut off: {why}. Score again.")
-
-
-def _described(path: Path, text: str | bytes) -> dict:
-    """Parse a table's description, and lift one of version 1 to what version 2 says."""
-    try:
-        meta = json.loads(text)
-    except (ValueError, TypeError) as error:
-        raise _foreign(path) from error
-    if not isinstance(meta, dict) or meta.get("format") != _FORMAT:
-        raise _foreign(path)
-    version = meta.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise InputError(
-            f"{path} is a table of scores of version {version}; this seqdl reads up to version {VERSION}. "
-            "Update seqdl."
-        )
-    if not all(isinstance(meta.get(key), list) for key in ("targets", "scores")):
-        raise _foreign(path)
-    if version == 1:
-        known = [SCORES[name] for name in meta["scores"] if name in SCORES]
-        meta |= {"columns": [[s.name, s.formula, s.meaning] for s in known], "notes": [], "task": "binary"}
-    return meta
-
-
 def _names(meta: dict) -> list[str]:
     """Return the names of the columns that an allele has once."""
     return [*_COLUMNS, *(note[0] for note in meta["notes"])]
@@ -131,7 +96,7 @@ def _table(path: Path, frame: pd.DataFrame, meta: dict) -> ScoreTable:
     """Take a wide frame apart: the alleles' columns, then "<target>:<score>", target by target."""
     names, targets, scores = _names(meta), meta["targets"], meta["scores"]
     if frame.shape[1] != len(names) + len(targets) * len(scores):
-        raise _damaged(path, f"it has {frame.shape[1]} columns, and its description names others")
+        raise damaged(path, f"it has {frame.shape[1]} columns, and its description names others")
     variants = frame.iloc[:, : len(names)].set_axis(names, axis=1)
     values = frame.iloc[:, len(names) :].to_numpy(np.float32)
     cube = values.reshape(len(variants), len(targets), len(scores))
@@ -150,14 +115,14 @@ def _read_tsv(path: Path) -> ScoreTable:
     numeric: set[str] = set()
     for number, line in read_lines(path, "table of scores"):
         if line.startswith("##meta="):
-            meta = _described(path, line[len("##meta=") :])
+            meta = read_description(path, line[len("##meta=") :])
         elif line.startswith("##numeric-notes="):
             numeric = set(line.partition("=")[2].split(","))
         elif not line.startswith("##"):
             header = (number, line.split("\t"))
             break
     if meta is None or header is None:
-        raise _foreign(path)
+        raise foreign(path)
     _require_end(path)
     number, names = header
     texts = {0, 2, 3, 4, 5, 6}
@@ -177,7 +142,7 @@ def _read_tsv(path: Path) -> ScoreTable:
         )
     except (ValueError, OSError, EOFError, zlib.error) as error:
         _require_fields(path, len(names))
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     return _table(path, frame, meta)
 
 
@@ -185,19 +150,19 @@ def _require_end(path: Path) -> None:
     """Refuse a text that was cut off: the rest of a number is a number as well."""
     if path.suffix == ".gz":
         if is_cut_off(path):
-            raise _damaged(path, "bgzip's end marker is missing")
+            raise damaged(path, "bgzip's end marker is missing")
         return
     with open(path, "rb") as handle:
         handle.seek(-1, 2)
         if handle.read() != b"\n":
-            raise _damaged(path, "its last line has no end")
+            raise damaged(path, "its last line has no end")
 
 
 def _require_fields(path: Path, fields: int) -> None:
     """Name the line with too few or too many fields, if that is what pandas stumbled over."""
     for number, line in read_lines(path, "table of scores"):
         if not line.startswith("##") and line.count("\t") + 1 != fields:
-            raise _damaged(path, f"line {number} has {line.count(chr(9)) + 1} fields instead of {fields}")
+            raise damaged(path, f"line {number} has {line.count(chr(9)) + 1} fields instead of {fields}")
 
 
 def _read_parquet(path: Path) -> ScoreTable:
@@ -207,15 +172,15 @@ def _read_parquet(path: Path) -> ScoreTable:
     try:
         metadata = parquet.read_schema(path).metadata or {}
         if b"seqdl" not in metadata:
-            raise _foreign(path)
-        meta = _described(path, metadata[b"seqdl"])
+            raise foreign(path)
+        meta = read_description(path, metadata[b"seqdl"])
         if metadata.get(b"seqdl_layout") == b"long":
             return _read_long(path, parquet, meta)
         frame = parquet.read_table(path).to_pandas()
     except InputError:
         raise
     except (OSError, ValueError, KeyError) as error:
-        raise _foreign(path) from error
+        raise foreign(path) from error
     return _table(path, frame, meta)
 
 
@@ -227,7 +192,7 @@ def _read_long(path: Path, parquet, meta: dict) -> ScoreTable:
     table = parquet.read_table(path, read_dictionary=["chrom", "id", "ref", "alt", "flag", "target"])
     rows, width = len(table), len(targets)
     if rows % width or not _repeats(table.column("target"), targets):
-        raise _damaged(path, "it has not one row for each allele and target, in order")
+        raise damaged(path, "it has not one row for each allele and target, in order")
     first = np.arange(0, rows, width)
     frame = {}
     for name in names:
@@ -270,12 +235,12 @@ def _read_h5(path: Path) -> ScoreTable:
 
     try:
         with h5py.File(path, "r") as file:
-            meta = _described(path, file.attrs["meta"])
+            meta = read_description(path, file.attrs["meta"])
             return _from_arrays(*_columns(file, meta, column), meta)
     except InputError:
         raise
     except (OSError, KeyError, ValueError, IndexError) as error:
-        raise _foreign(path) from error
+        raise foreign(path) from error
 
 
 def _read_zarr(path: Path) -> ScoreTable:
@@ -289,12 +254,12 @@ def _read_zarr(path: Path) -> ScoreTable:
 
     try:
         group = zarr.open_group(str(path), mode="r")
-        meta = _described(path, group.attrs["meta"])
+        meta = read_description(path, group.attrs["meta"])
         return _from_arrays(*_columns(group, meta, column), meta)
     except InputError:
         raise
     except (OSError, KeyError, ValueError, IndexError) as error:
-        raise _foreign(path) from error
+        raise foreign(path) from error
 
 
 def _columns(group, meta: dict, column) -> tuple[dict[str, object], np.ndarray, dict[str, np.ndarray]]:

@@ -12,8 +12,8 @@ import numpy as np
 
 from seqdl.errors import InputError, SeqdlError
 from seqdl.files import full_suffix, read_lines, require_file
+from seqdl.variants.files.description import damaged, foreign, read_description
 from seqdl.variants.files.parquet_writer import long_name
-from seqdl.variants.files.reading import _described
 from seqdl.variants.scored import KEYS, SUMMARY
 
 if TYPE_CHECKING:
@@ -65,13 +65,11 @@ def open_scores(path: str | Path) -> Iterator[_Tsv | _Parquet | _Arrays]:
     except SeqdlError:
         raise
     except (OSError, KeyError, ValueError) as error:
-        raise InputError(
-            f"{path} is not a table of scores that seqdl wrote, or is damaged: its description is missing."
-        ) from error
+        raise foreign(path) from error
     try:
         yield table
     except (OSError, KeyError, EOFError) as error:
-        raise InputError(f"The table of scores {path} is damaged: {error}. Score again.") from error
+        raise damaged(path, error) from error
     finally:
         table.close()
 
@@ -103,7 +101,7 @@ class _Tsv:
                 self._numeric.update(line.partition("=")[2].split(","))
             elif not line.startswith("##"):
                 break
-        self.meta = _described(path, meta)
+        self.meta = read_description(path, meta)
         self._names = [*_FRONT, *_note_names(self.meta)]
         self._cells = len(self.meta["targets"]) * len(self.meta["scores"])
 
@@ -165,7 +163,7 @@ class _Parquet:
         from seqdl.io.parquet import require_pyarrow
 
         self._file = require_pyarrow().ParquetFile(path)
-        self.meta = _described(path, self._file.schema_arrow.metadata[b"seqdl"])
+        self.meta = read_description(path, self._file.schema_arrow.metadata[b"seqdl"])
         self._names = [*_FRONT, *_note_names(self.meta)]
         there = {name.lower(): name for name in self._file.schema_arrow.names}
         self._stored = {name: there[name] for name in self._names}
@@ -240,7 +238,7 @@ class _Arrays:
             from seqdl.variants.files.zarr_writer import require_zarr
 
             self._file = require_zarr().open_group(str(path), mode="r")
-        self.meta = _described(path, self._file.attrs["meta"])
+        self.meta = read_description(path, self._file.attrs["meta"])
         self._targets = np.array(self.meta["targets"], dtype=object)
 
     def _column(self, name: str, rows: slice | list[int]) -> object:
