@@ -44,11 +44,6 @@ class VcfSurvey(NamedTuple):
     samples: tuple[str, ...] = ()
     unsorted: str = ""
 
-    @property
-    def sorted(self) -> bool:
-        """Whether each contig's records stand together and their positions never decrease."""
-        return not self.unsorted
-
 
 class VcfChunk(NamedTuple):
     """A stretch of a VCF, one row per ALT allele, in the file's order.
@@ -171,6 +166,50 @@ def read_vcf(path: str | Path, chunk_records: int = 1024, keep_lines: bool = Fal
                 rows, lines = [], []
         if rows:
             yield make_chunk(rows, lines if keep_lines else None)
+
+
+class VcfInfo(NamedTuple):
+    """A record of a VCF with its INFO column as text.
+
+    Attributes
+    ----------
+    chrom, ref : str
+        As the file spells them.
+    pos : int
+        1-based.
+    alts : tuple of str
+        ``"."`` alone where there is no ALT.
+    info : str
+    """
+
+    chrom: str
+    pos: int
+    ref: str
+    alts: tuple[str, ...]
+    info: str
+
+
+def read_info(path: str | Path) -> Iterator[VcfInfo]:
+    """Yield a VCF's records with their INFO as text, which holds keys that the header does not declare.
+
+    Parameters
+    ----------
+    path : path
+        VCF (plain, gzip, bgzip) or BCF.
+
+    Yields
+    ------
+    record : VcfInfo
+
+    Raises
+    ------
+    InputError
+        As `survey_vcf`.
+    """
+    with open_vcf(path, ()) as file:
+        for record in file.records:
+            info = str(record).rstrip("\r\n").split("\t", 8)[7]
+            yield VcfInfo(record.chrom, record.pos, record.ref or ".", record.alts or (NO_ALT,), info)
 
 
 def make_chunk(rows: list[tuple[int, str, int, str, str, str]], lines: list[str] | None) -> VcfChunk:

@@ -149,7 +149,7 @@ def calibrate(
         rows += measure.measure_unlike(parts["composition"], data.codes(held_out), others, draws, seed)
     if known is not None:
         found, more, said = calibrate_effects(
-            run, known, data.genome, level, seed, strand_average=strand_average, batch_size=batch_size or 256,
+            run, known, data.genome, level, seed, strand_average=strand_average, batch_size=batch_size,
             allow_genome_mismatch=allow_genome_mismatch,
         )  # fmt: skip
         parts |= found

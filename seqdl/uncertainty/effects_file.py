@@ -141,26 +141,22 @@ def _header(path: Path, number: int, fields: list[str]) -> dict[str, int]:
 
 
 def _read_vcf(path: Path) -> list[tuple]:
-    from seqdl.io.vcf import read_vcf
+    from seqdl.io.vcf import read_info
 
     rows = []
-    for chunk in read_vcf(path, keep_lines=True):
-        first = int(chunk.record[0])
-        for i, record in enumerate(chunk.record.tolist()):
-            info = chunk.lines[record - first].split("\t")[7]
-            entries = dict(item.partition("=")[::2] for item in info.split(";"))
-            where = f"The VCF {path}, {chunk.chroms[i]}:{chunk.pos[i]}"
-            if "EFFECT" not in entries:
-                raise InputError(f"{where}: INFO has no EFFECT, a number for each ALT allele.")
-            number = i - int(np.searchsorted(chunk.record, record))
-            effects, targets = entries["EFFECT"].split(","), entries.get("TARGET", "").split(",")
-            if len(effects) != int((chunk.record == record).sum()):
-                raise InputError(
-                    f"{where}: EFFECT must have one number for each ALT allele. Received: {info[:60]}."
-                )
-            target = targets[min(number, len(targets) - 1)]
-            key = (chunk.chroms[i], int(chunk.pos[i]), chunk.refs[i].upper(), chunk.alts[i].upper())
-            rows.append((*key, _target(target), _number(where, effects[number])))
+    for chrom, pos, ref, alts, info in read_info(path):
+        entries = dict(item.partition("=")[::2] for item in info.split(";"))
+        where = f"The VCF {path}, {chrom}:{pos}"
+        if "EFFECT" not in entries:
+            raise InputError(f"{where}: INFO has no EFFECT, a number for each ALT allele.")
+        effects, targets = entries["EFFECT"].split(","), entries.get("TARGET", "").split(",")
+        if len(effects) != len(alts):
+            raise InputError(
+                f"{where}: EFFECT must have one number for each ALT allele. Received: {info[:60]}."
+            )
+        for k, (alt, effect) in enumerate(zip(alts, effects, strict=True)):
+            target = _target(targets[min(k, len(targets) - 1)])
+            rows.append((chrom, pos, ref.upper(), alt.upper(), target, _number(where, effect)))
     return rows
 
 
@@ -250,7 +246,10 @@ def score_effects(run, effects: Effects, genome, scores: tuple[str, ...], **choi
     with tempfile.TemporaryDirectory(prefix="seqdl_effects_") as folder:
         vcf, out = Path(folder) / "effects.vcf", Path(folder) / "scores.h5"
         vcf.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        summary = score_variants(run, vcf, genome, out, scores=scores, **choices)
+        # Not with what lies beside the run: an earlier calibration is what is being made anew.
+        summary = score_variants(
+            run, vcf, genome, out, scores=scores, background=None, calibration=None, **choices
+        )
         if not summary.scored:
             raise InputError(
                 f"None of the {len(unique)} variants with a known effect could be scored "

@@ -70,10 +70,10 @@ def read_categories(source: str, targets: Sequence[dict]) -> Categories:
     elif Path(source).is_file():
         said, found = f"the file {Path(source).name}", {}
         for number, line in read_lines(source, "table of categories"):
-            fields = line.rstrip("\n").split("\t")
+            fields = line.split("\t")
             if len(fields) < 2:
                 raise InputError(
-                    f"The table of categories {source} has no tab in line {number + 1}: {line[:60]!r}. Each "
+                    f"The table of categories {source} has no tab in line {number}: {line[:60]!r}. Each "
                     "line is a target's name, a tab, and its category."
                 )
             found[fields[0]] = fields[1]

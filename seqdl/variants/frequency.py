@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqdl.errors import InputError, require_at_least
-from seqdl.io.vcf import NO_ALT
-from seqdl.io.vcf_opening import open_vcf
+from seqdl.io.vcf import read_info
 from seqdl.variants.contrast import Contrast, contrast
 from seqdl.variants.files.streaming import read_meta, stream_scores
 from seqdl.words import count
@@ -113,15 +112,12 @@ def read_frequencies(vcf: str | Path, field: str = "AF") -> Iterator[tuple[str, 
         If the file cannot be read, or a frequency is no number from 0 to 1.
     """
     pattern = re.compile(rf"(?:^|;){re.escape(field)}=([^;]*)")
-    with open_vcf(vcf, ()) as file:
-        for record in file.records:
-            chrom, pos, ref = record.chrom, record.pos, record.ref or "."
-            # From the text: the header may declare the key as anything, or not at all.
-            found = pattern.search(str(record).rstrip("\r\n").split("\t", 8)[7])
-            texts = found.group(1).split(",") if found else []
-            for k, alt in enumerate(record.alts or NO_ALT):
-                value = _frequency(texts[k], field, f"{chrom}:{pos}") if k < len(texts) else np.nan
-                yield chrom, pos, ref, alt, value
+    for chrom, pos, ref, alts, info in read_info(vcf):
+        found = pattern.search(info)
+        texts = found.group(1).split(",") if found else []
+        for k, alt in enumerate(alts):
+            value = _frequency(texts[k], field, f"{chrom}:{pos}") if k < len(texts) else np.nan
+            yield chrom, pos, ref, alt, value
 
 
 def _frequency(text: str, field: str, place: str) -> float:

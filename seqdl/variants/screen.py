@@ -107,8 +107,12 @@ def check_policy(ref_mismatch: str) -> str:
     return ref_mismatch
 
 
-def _is_symbolic(alt: str) -> bool:
-    return any(mark in alt for mark in "<>*[]") or (len(alt) > 1 and "." in (alt[0], alt[-1]))
+def without_sequence(alt: str) -> str:
+    """Return the name in `REASONS` of why an ALT, or its REF, is no sequence of A, C, G, T, N."""
+    if alt == NO_ALT:
+        return "NO_ALT"
+    symbolic = any(mark in alt for mark in "<>*[]") or "." in (alt[:1], alt[-1:])
+    return "SYMBOLIC" if symbolic else "NON_ACGT"
 
 
 def screen(
@@ -173,9 +177,8 @@ def screen(
     fitting = fits(refs, alts, window, anchors)
     reject(np.flatnonzero(~known), "UNKNOWN_CONTIG", lambda i: f"contig {chunk.chroms[i]}")
     for i in np.flatnonzero(known & ~legal).tolist():
-        alt = chunk.alts[i]
-        reason = "NO_ALT" if alt == NO_ALT else "SYMBOLIC" if _is_symbolic(alt) else "NON_ACGT"
-        reject(np.array([i]), reason, f"{chunk.refs[i][:40]}>{alt[:40]}")
+        reasons[i] = without_sequence(chunk.alts[i])
+        details[i] = f"{chunk.refs[i][:40]}>{chunk.alts[i][:40]}"
     reject(
         np.flatnonzero(known & legal & ~inside),
         "OUT_OF_RANGE",

@@ -202,6 +202,17 @@ def test_effects_of_variants(binary, tmp_path):
     np.testing.assert_allclose(middle, 2 * values["logit_diff"] + 1, atol=0.3)
 
 
+def test_an_earlier_calibration_is_not_in_the_way_of_a_new_one(binary, tmp_path):
+    """The run's folder holds one that was made with the other choice of strands."""
+    run, data, before = binary
+    effects_of(data, tmp_path, run)
+    made = calibrate(
+        run, data, bootstrap=0, effects=tmp_path / "effects.tsv", out=tmp_path / "e.h5", max_windows=500,
+        strand_average=not before.strand_average,
+    )  # fmt: skip
+    assert made.strand_average != before.strand_average and made.effects
+
+
 def test_labels_of_variants(binary, tmp_path):
     run, data, _ = binary
     effects_of(data, tmp_path, run)

@@ -15,7 +15,7 @@ from seqdl.errors import InputError
 from seqdl.genome import Genome
 from seqdl.variants.alleles import allele_windows, encode_alleles, right_aligned
 from seqdl.variants.personal import haplotypes
-from seqdl.variants.personal.haplotypes import HAPLOTYPE_FLAGS, HAPLOTYPE_REASONS, read_haplotypes
+from seqdl.variants.personal.haplotypes import read_haplotypes
 
 HEAD = (
     '##fileformat=VCFv4.2\n##FORMAT=<ID=GT,Number=1,Type=String,Description="g">\n'
@@ -482,11 +482,6 @@ def test_arguments_are_checked(tmp_path):
     ):
         with pytest.raises(InputError, match=message):
             plain(tmp_path, [snv(50, "0|1")], **options)
-
-
-def test_every_reason_and_flag_of_a_haplotype_is_described():
-    assert set(HAPLOTYPE_REASONS) == {"UNPHASED", "PHASE_SET", "OVERLAP"}
-    assert set(HAPLOTYPE_FLAGS) == {"VARIANT_LEFT_OUT"}
 
 
 def test_bcf_and_bgzip_give_the_same_rows(tmp_path):

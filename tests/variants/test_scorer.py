@@ -123,6 +123,13 @@ def test_a_category_is_the_mean_over_its_targets(genome, tmp_path):
     )
 
 
+def test_a_table_of_categories_names_the_line_without_a_tab(genome, tmp_path):
+    table = tmp_path / "groups.tsv"
+    table.write_text("T0\tx\nT1 x\n")
+    with pytest.raises(InputError, match="no tab in line 2: 'T1 x'"):
+        Scorer(network_of(LinearNetwork()), genome, CONTIGS, ScoringOptions(category=str(table)))
+
+
 @pytest.mark.parametrize("share", [1, 2, 5, 8, 13, 40])
 def test_variants_that_share_a_window_are_where_its_tile_says(genome, share):
     """The alt window is the mutated genome's, cut where the tile's reference window is cut."""

@@ -35,15 +35,13 @@ from seqdl.variants.alleles import AlleleWindows, check_anchor
 from seqdl.variants.personal.genotypes import UNKNOWN, Genotype, genotype, named, text
 from seqdl.variants.personal.haplotype_edits import smallest_edit
 from seqdl.variants.personal.haplotype_rows import Finished, Row, Stretch
-from seqdl.variants.screen import FLAGS, REASONS, Screened
+from seqdl.variants.screen import Screened, without_sequence
 
 EFFECTS = {
     "joint": "alt: the sample's haplotype; ref: the genome. What all variants in the window do together",
     "context": "alt: the sample's haplotype; ref: the same haplotype without this variant",
 }
 ON_UNPHASED = ("error", "skip")
-HAPLOTYPE_REASONS = {name: REASONS[name] for name in ("UNPHASED", "PHASE_SET", "OVERLAP")}
-HAPLOTYPE_FLAGS = {"VARIANT_LEFT_OUT": FLAGS["VARIANT_LEFT_OUT"]}
 HAPLOTYPE_NOTES = {
     "haplotype": ("1 or 2", "the haplotype of the sample that carries the allele and is scored"),
     "haplotype_variants": ("count", "variants of this haplotype in the window, this one included"),
@@ -97,7 +95,7 @@ def read_haplotypes(
     chunk : VcfChunk
         One row per ALT allele and haplotype that carries it; an unphased allele has one row. No lines.
     screened : Screened
-        Reasons and flags are those of `seqdl.variants.screen`, `HAPLOTYPE_REASONS` and `HAPLOTYPE_FLAGS`.
+        Reasons and flags are those of `seqdl.variants.screen`.
     notes : dict
         One entry a scored row: "haplotype", list of "1" or "2"; "haplotype_variants", float32, how many
         variants of the haplotype its window shows.
@@ -210,9 +208,7 @@ class _Reader:
         if contig_id < 0:
             return "UNKNOWN_CONTIG", f"contig {row.chrom}", False
         if not (_LETTERS.fullmatch(ref) and _LETTERS.fullmatch(alt)):
-            symbolic = alt == NO_ALT or any(mark in alt for mark in "<>*[].")
-            reason = "NO_ALT" if alt == NO_ALT else "SYMBOLIC" if symbolic else "NON_ACGT"
-            return reason, f"{ref[:_SHOWN]}>{alt[:_SHOWN]}", False
+            return without_sequence(alt), f"{ref[:_SHOWN]}>{alt[:_SHOWN]}", False
         name, size, start = self._genome.names[contig_id], int(self._genome.sizes[contig_id]), row.pos - 1
         if start < 0 or start + len(ref) > size:
             return "OUT_OF_RANGE", f"{name} has {size} bases", False
