@@ -107,6 +107,8 @@ class Tally:
             )
         if survey.records == 0:
             yield "the VCF has a header and no records, so there is nothing to score"
+        elif self.scored == 0 and not self.rejected:
+            yield "the sample carries no alternative allele of this VCF, so there is nothing to score"
         elif self.scored == 0:
             reason, count = self.rejected.most_common(1)[0]
             yield f"no allele could be scored; most ({count:,}) because: {REASONS[reason]} ({reason})"

@@ -76,6 +76,15 @@ def test_what_cannot_be_is_said(tmp_path, network, genome, phased):
         score_variants(network, phased, genome, out, haplotypes="me", normalize=True)
 
 
+def test_a_sample_that_carries_nothing_is_said(tmp_path, network, genome, write_vcf):
+    ref = letters(genome, "chrA", 300)
+    vcf = write_vcf([("chrA", 300, ".", ref, other(ref), ".", ".", ".", "GT", "0|0", "1|1")], header=HEADER)
+    summary = score_variants(network, vcf, genome, tmp_path / "s.tsv", haplotypes="me")
+    assert (summary.scored, summary.rejected) == (0, {})
+    assert "the sample carries no alternative allele" in summary.text()
+    assert not len(read_scores(tmp_path / "s.tsv").variants)
+
+
 def test_normalised_alleles_are_scored_and_named(tmp_path, network, genome, write_vcf):
     """A deletion written two bases too far right in a run is the same as the left-aligned one."""
     contig = letters(genome, "chrA", 1, 3000)
