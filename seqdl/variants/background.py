@@ -237,6 +237,9 @@ def read_background(
             shape = len(file["targets"]), len(file["variants/pos"])
             if not all(shape) or any(file["scores"][name].shape != shape for name in (*names, best)):
                 raise ValueError("its parts differ in length, or are empty")
+            # Mapped below: what is not float32 would be taken for it, or for addresses in memory.
+            if any(file["scores"][name].dtype != np.float32 for name in (*names, best)):
+                raise ValueError("its scores are not float32")
         found: dict[str, np.ndarray] = {}
         for name in dict.fromkeys((best, *names)):
             rows = map_rows(path, f"scores/{name}")

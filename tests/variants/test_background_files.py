@@ -139,6 +139,8 @@ def _attribute(**values):
             _set("scores/logfc", np.full((5, 300), np.nan, np.float32)),
             "logfc holds numbers that are not finite",
         ),
+        (_set("scores/logfc", np.full((5, 300), b"x", object)), "its scores are not float32"),
+        (_set("scores/diff", np.zeros((5, 300))), "its scores are not float32"),
         (_attribute(meta="{"), "damaged"),
         (_attribute(meta=json.dumps({"source": "x"})), "damaged"),
         (_attribute(version=2), "seqdl-background of version <= 1. Received: seqdl-background, version 2"),
