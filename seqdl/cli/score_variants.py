@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from seqdl.cli.commas import numbers, words
+
 HELP = "score the variants of a VCF with a trained network"
 EXAMPLES = """\
 examples:
@@ -80,12 +82,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="average over both strands (default: as the run's card says)",
     )  # fmt: skip
     parser.add_argument(
-        "--shifts", type=_numbers, default=(0,), metavar="BASES",
+        "--shifts", type=numbers, default=(0,), metavar="BASES",
         help="average over windows moved to the left by so many bases, such as 0,1,-1; write --shifts=-1,0,1 "
         "where the first is negative (default: 0)",
     )  # fmt: skip
     parser.add_argument(
-        "--spread", type=_words, default=(), metavar="SOURCES",
+        "--spread", type=words, default=(), metavar="SOURCES",
         help="standard deviation and sign agreement of every score over members (of an ensemble), strands, "
         "shifts, dropout; with commas between",
     )  # fmt: skip
@@ -159,17 +161,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(","))
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(number) for number in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"whole numbers with commas between, not {text!r}") from None
-
-
 def run(args: argparse.Namespace) -> int:
     """Score, print the summary, and return the exit code."""
     from seqdl.cli.quiet import said_precision
@@ -181,7 +172,7 @@ def run(args: argparse.Namespace) -> int:
             args.vcf,
             args.genome,
             args.out,
-            scores=_words(args.scores) if args.scores else None,
+            scores=words(args.scores),
             ref_mismatch=args.ref_mismatch,
             max_mismatch=args.max_mismatch,
             anchor=args.anchor,
@@ -202,7 +193,7 @@ def run(args: argparse.Namespace) -> int:
             rejects=args.rejects,
             alias=args.alias,
             allow_genome_mismatch=args.allow_genome_mismatch,
-            targets=_words(args.targets) if args.targets else None,
+            targets=words(args.targets),
             category=args.category,
             layout=args.layout,
             storage=args.storage,

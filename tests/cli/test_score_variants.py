@@ -128,6 +128,13 @@ def test_every_flag_reaches_the_function(folder, tmp_path):
         score(folder, tmp_path, "--no-overwrite", name="s.h5")
 
 
+@pytest.mark.parametrize("flag", ["--targets", "--scores"])
+def test_an_empty_name_is_not_all_of_them(folder, tmp_path, flag):
+    with pytest.raises(InputError, match=f"`{flag[2:]}`"):
+        score(folder, tmp_path, flag, "")
+    assert not list(tmp_path.iterdir())
+
+
 def test_another_genome_is_refused_unless_allowed(folder, tmp_path):
     with pytest.raises(InputError, match="allow-genome-mismatch"):
         score(folder, tmp_path, genome="other.fa")
