@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import errno
 import os
+import re
 import signal
 import sys
 import threading
@@ -215,9 +216,20 @@ def _dispatch(argv: list[str]) -> int:
     module.add_arguments(parser)
     for each in _leaves(parser):
         _common(each)
-    args = parser.parse_args(rest)
+    args = parser.parse_args(_joined(rest))
     set_quiet(args.quiet)
     return int(module.run(args) or 0)
+
+
+def _joined(words: list[str]) -> list[str]:
+    """Join a flag and a list that begins with a negative number, which argparse takes for another flag."""
+    found: list[str] = []
+    for word in words:
+        if found and re.fullmatch(r"--[a-z-]+", found[-1]) and re.fullmatch(r"-\d+(,-?\d+)+", word):
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
 
 
 def _leaves(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:

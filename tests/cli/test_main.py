@@ -45,6 +45,16 @@ def test_wrong_usage_is_2(capsys):
     assert "--data" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("shifts", [["--shifts", "-1,0,1"], ["--shifts=-1,0,1"], ["--shifts", "1,-2"]])
+def test_a_list_may_begin_with_a_negative_number(monkeypatch, shifts):
+    from seqdl.cli import score_variants
+
+    seen = []
+    monkeypatch.setattr(score_variants, "run", lambda args: seen.append(args.shifts))
+    assert main(["score-variants", "--run", "r", "-g", "g", "--vcf", "v", *shifts, "--out", "o.tsv"]) == 0
+    assert seen == [(1, -2) if shifts[1:] == ["1,-2"] else (-1, 0, 1)]
+
+
 def test_input_errors_are_2_and_one_sentence(capsys, tmp_path):
     assert main(["train", "--data", str(tmp_path / "no.h5"), "--out", str(tmp_path / "run")]) == 2
     err = capsys.readouterr().err
