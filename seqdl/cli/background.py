@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from seqdl.cli.commas import numbers
+
 HELP = "score a background of variants, so that scores get percentiles and p-values"
 EXAMPLES = """\
 examples:
@@ -72,14 +74,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-overwrite", dest="overwrite", action="store_false", help="refuse to replace a background"
     )
-
-
-def numbers(text: str) -> tuple[int, ...]:
-    """Read whole numbers with commas between."""
-    try:
-        return tuple(int(number) for number in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"whole numbers with commas between, not {text!r}") from None
 
 
 def run(args: argparse.Namespace) -> int:

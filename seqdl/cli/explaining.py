@@ -31,11 +31,6 @@ def add_genome_flags(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def words(text: str | None) -> list[str] | None:
-    """Return the words between commas; None for None."""
-    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
-
-
 def span(text: str | None, flag: str) -> tuple[int, int] | None:
     """Read "3-8" as (3, 8); None for None.
 

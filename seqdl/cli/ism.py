@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from seqdl.cli.explaining import add_genome_flags, add_head_flags, span, words
+from seqdl.cli.commas import words
+from seqdl.cli.explaining import add_genome_flags, add_head_flags, span
 
 HELP = "in-silico mutagenesis: the effect of every substitution, deletion, insertion or shuffled k-mer"
 EXAMPLES = """\

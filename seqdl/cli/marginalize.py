@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from seqdl.cli.explaining import add_genome_flags, add_head_flags, span, words
+from seqdl.cli.commas import words
+from seqdl.cli.explaining import add_genome_flags, add_head_flags, span
 
 HELP = "what motifs do to a prediction by themselves: put in, taken out, or two at every distance"
 EXAMPLES = """\

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from seqdl.cli.commas import words
 from seqdl.words import count
 
 HELP = "predict regions (BED), sequences (FASTA) or a whole genome (bigWig) with a trained run"
@@ -96,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
             bed=args.bed,
             fasta=args.fasta,
             out=args.out,
-            targets=[name.strip() for name in args.targets.split(",")] if args.targets else None,
+            targets=words(args.targets),
             logits=args.logits,
             lengths=args.lengths,
             step=args.step,

@@ -128,6 +128,8 @@ def check_options(options: ScoringOptions) -> ScoringOptions:
         raise InputError(
             "`spread` over shifts needs at least two of them, such as --shifts -1,0,1. Received: one shift."
         )
+    if options.scores is not None and not len(options.scores):
+        raise InputError("`scores` needs at least one name, or leave it out to take the usual two.")
     require_at_least(2, draws=options.draws)
     if options.haplotypes is not None and (options.share_reference or options.normalize):
         raise InputError(

@@ -1,4 +1,4 @@
-"""What beside the plain score can be asked for: spread, shifts, categories, shared references, normalising."""
+"""What beside the plain score can be asked for: spread, shifts, categories, shared references."""
 
 import numpy as np
 import pytest
@@ -169,6 +169,7 @@ def test_sharing_saves_predictions_and_changes_no_law(genome):
         ({"spread": ("members",)}, "needs an ensemble"),
         ({"spread": ("strands",)}, "averaged over both strands"),
         ({"spread": ("dropout",)}, "needs a run folder"),
+        ({"scores": ()}, "`scores` needs at least one name"),
         ({"draws": 1}, "`draws` must be at least 2"),
         ({"share_reference": -1}, "`share_reference`"),
         ({"share_reference": 41}, "at most 40 bases"),
