@@ -185,6 +185,11 @@ def _os_words(error: OSError) -> str:
             f"the disk is full{where}. Nothing half-written was left behind; "
             "free some space and run it again."
         )
+    if error.errno == errno.EFBIG:
+        return (
+            f"a file has become larger than the file system or `ulimit -f` allows{where}. "
+            "Nothing half-written was left behind; lift the limit, or write elsewhere."
+        )
     return f"{error.strerror or error}{where}."
 
 

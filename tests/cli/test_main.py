@@ -67,6 +67,7 @@ def test_input_errors_are_2_and_one_sentence(capsys, tmp_path):
         (RuntimeError("boom"), 1, "internal error"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (OSError(28, "No space left on device", "x.h5"), 2, "disk is full"),
+        (OSError(27, "File too large"), 2, "ulimit -f"),
         (MemoryError(), 2, "memory"),
     ],
 )
