@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
@@ -138,6 +139,7 @@ def open_network(run: object, genome: Genome, options: ScoringOptions) -> Networ
             one.__dict__["model"] = model  # a cached property's value: the card is the run's
         return Predictor(one, options.batch_size, options.strand_average, options.precision)
 
+    _require_room(options.batch_size, int(run.window))
     whole = predictor()
     binary = run.task == "binary"
     return Network(
@@ -159,6 +161,18 @@ def open_network(run: object, genome: Genome, options: ScoringOptions) -> Networ
         members=lambda: [_asker(predictor(model)) for model in ensemble_members(run.model)],
         thinned=lambda draws, seed: _thinned(run, predictor, draws, seed),
     )
+
+
+def _require_room(batch_size: int | None, window: int) -> None:
+    """Refuse a batch that no network on this machine could take: the system would end the process."""
+    size = (batch_size or 0) * window * 16  # one-hot, float32
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size > there:
+        raise InputError(
+            f"`batch_size`: {batch_size:,} windows of {window:,} bases alone take {size / 1e9:,.0f} GB, and "
+            f"this machine has {there / 1e9:,.0f}. Take a smaller one; a batch is filled up, however few "
+            "variants there are."
+        )
 
 
 def _thinned(run: Run, predictor: Callable, draws: int, seed: int) -> list[Asker]:

@@ -5,7 +5,7 @@ It is what `score_variants`, `seqdl background` and a remote worker have in comm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from seqdl.errors import InputError
 from seqdl.genome import Genome
 from seqdl.io.vcf import VcfChunk
 from seqdl.variants.alleles import check_anchor
-from seqdl.variants.annotate import Annotations, find_files
+from seqdl.variants.annotate import FROM_BACKGROUND, Annotations, find_files
 from seqdl.variants.categories import Categories, read_categories
 from seqdl.variants.coverage_scores import COVERAGE_SCORES, DEFAULT_COVERAGE_SCORES, coverage_scores
 from seqdl.variants.network import open_network, pick_targets
-from seqdl.variants.options import ScoringOptions, check_options
+from seqdl.variants.options import AUTO, NONE, ScoringOptions, check_options
 from seqdl.variants.pairs import predict_pairs
 from seqdl.variants.passes import Answers, Passes, Prediction
 from seqdl.variants.personal.haplotypes import EFFECTS, HAPLOTYPE_NOTES, read_haplotypes
@@ -32,6 +32,23 @@ from seqdl.version import __version__
 _HELD_BYTES = 1 << 27  # predictions kept at once
 _CHUNK_BYTES = 1 << 26  # windows in a chunk
 _BATCHES_A_CHUNK = 16  # enough that the last batch, which is filled up, weighs little
+
+
+def _require_single_targets(options: ScoringOptions, wanted: Sequence[str]) -> None:
+    """Refuse what a category's mean cannot have, where it was asked for by name."""
+    for name in ("background", "calibration"):
+        value = getattr(options, name)
+        if value not in (None, AUTO, NONE):
+            raise InputError(
+                f"`{name}` says something about single targets, and `category` writes means over several. "
+                f"Leave one of them out. Received: {value} and {options.category}."
+            )
+    for name in FROM_BACKGROUND.values():
+        if name in wanted:
+            raise InputError(
+                f"The score {name!r} compares single targets with a background, and `category` writes means "
+                "over several. Leave one of them out."
+            )
 
 
 class Scorer:
@@ -68,6 +85,8 @@ class Scorer:
         self, run: object, genome: Genome, contigs: Mapping[str, str], options: ScoringOptions
     ) -> None:
         self.options = options = check_options(options)
+        if options.scores is not None and not options.scores:
+            raise InputError("`scores` needs at least one name, or leave it out to take the usual two.")
         self._genome, self._contigs = genome, contigs
         self.network = network = open_network(run, genome, options)
         anchor = check_anchor(network.window, network.anchor if options.anchor is None else options.anchor)
@@ -76,6 +95,7 @@ class Scorer:
         wanted = options.scores or (DEFAULT_SCORES if self._binary else DEFAULT_COVERAGE_SCORES)
         chosen = pick_targets(network.target_names, options.targets)
         if options.category is not None:  # percentiles and probabilities are of single targets
+            _require_single_targets(options, wanted)
             options = replace(options, background=None, calibration=None)
         self.options = options = find_files(network, options)
         _check_tile(options.share_reference, network.window, anchor)

@@ -142,8 +142,23 @@ def test_another_genome_is_refused_unless_allowed(folder, tmp_path):
     score(folder, tmp_path, "--allow-genome-mismatch", genome="other.fa")
 
 
+def test_a_batch_larger_than_the_machine_is_refused(folder, tmp_path):
+    with pytest.raises(InputError, match="`batch_size`.* GB"):
+        score(folder, tmp_path, "--batch-size", "1000000000000")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "more", [["--background", "b.h5"], ["--calibration", "c.h5"], ["--scores", "evalue"]]
+)
+def test_categories_have_no_background(folder, tmp_path, more):
+    with pytest.raises(InputError, match="`category` writes means"):
+        score(folder, tmp_path, "--category", "cell", *more)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
-def test_ctrl_c_leaves_nothing_behind(folder, tmp_path):
+def test_ctrl_c_leaves_nothing_half_written(folder, tmp_path):
     """A real process, a real signal, in the middle of writing."""
     text = (folder / "g.fa").read_text().split()[1]
     with open(tmp_path / "many.vcf", "w") as handle:
@@ -158,11 +173,15 @@ def test_ctrl_c_leaves_nothing_behind(folder, tmp_path):
     process = subprocess.Popen([str(a) for a in (*verb, *files)], stderr=subprocess.PIPE, text=True)
     signal.signal(signal.SIGINT, before)
     until = time.monotonic() + 200
-    while not any(p.stat().st_size for p in tmp_path.glob(".s.*.tsv.gz")) and time.monotonic() < until:
+    while (
+        not any(p.stat().st_size for p in tmp_path.glob("s.tsv.gz.parts/.s.*.tsv.gz"))
+        and time.monotonic() < until
+    ):
         assert process.poll() is None
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     told = process.communicate(timeout=60)[1]
     assert process.returncode == 130
     assert "Traceback" not in told
-    assert [p.name for p in tmp_path.iterdir()] == ["many.vcf"]
+    assert {p.name for p in tmp_path.iterdir()} == {"many.vcf", "s.tsv.gz.parts"}
+    assert not list(tmp_path.glob("s.tsv.gz.parts/.*"))
