@@ -35,6 +35,35 @@ def find_files(network: Network, options: ScoringOptions) -> ScoringOptions:
     return replace(options, **found)
 
 
+def require_single_targets(options: ScoringOptions, wanted: Sequence[str]) -> None:
+    """Refuse what a category's mean cannot have, where it was asked for by name.
+
+    Parameters
+    ----------
+    options : ScoringOptions
+    wanted : sequence of str
+        Names of scores.
+
+    Raises
+    ------
+    InputError
+        Naming the option or the score.
+    """
+    for name in ("background", "calibration"):
+        value = getattr(options, name)
+        if value not in (None, AUTO, NONE):
+            raise InputError(
+                f"`{name}` says something about single targets, and `category` writes means over several. "
+                f"Leave one of them out. Received: {value} and {options.category}."
+            )
+    for name in FROM_BACKGROUND.values():
+        if name in wanted:
+            raise InputError(
+                f"The score {name!r} compares single targets with a background, and `category` writes means "
+                "over several. Leave one of them out."
+            )
+
+
 class Annotated(NamedTuple):
     """Columns beside the scores of m alleles.
 

@@ -13,6 +13,7 @@ from seqdl.progress import say
 from seqdl.variants.files.rejects import check_reject_suffix
 from seqdl.variants.options import ScoringOptions
 from seqdl.variants.parts import Parts
+from seqdl.variants.remote import software
 from seqdl.variants.scorer import Scorer
 
 
@@ -64,7 +65,8 @@ def plan_job(
         **{f"option {name}": value for name, value in options.described().items()},
         "chunk_records": scorer.chunk_records,
         "keep_lines": keep_lines,
-        "seqdl": scorer.meta.seqdl,
+        # A predictor of the user's own may need no Keras.
+        "software": {"seqdl": scorer.meta.seqdl} if model is None else software(),
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from seqdl.io.vcf import survey_vcf
 from seqdl.progress import Progress, progress_bar, say
 from seqdl.variants.assembly import Watch
 from seqdl.variants.background import ACTIVE, FILE, fingerprint, write_background
+from seqdl.variants.background_summary import BackgroundSummary
 from seqdl.variants.background_variants import (
     LEAST,
     Drawn,
@@ -31,62 +31,6 @@ from seqdl.variants.scorer import Scorer
 from seqdl.variants.screen import Screened
 from seqdl.variants.summary import Tally
 from seqdl.words import count
-
-_FEW, _LISTED = 1000, 20
-
-
-class BackgroundSummary(NamedTuple):
-    """What `make_background` made.
-
-    Attributes
-    ----------
-    path : Path
-    n : int
-        Variants that were scored.
-    source : str
-        What they are, in words.
-    rejected : dict of int
-        Variants that could not be scored, by reason.
-    score : str
-        What an allele's largest effect goes by.
-    median, top : float
-        Median and 99th percentile of the largest effect over the targets.
-    targets : tuple of (str, float, float)
-        Name, and median and 99th percentile of the size of the effect, of each target.
-    """
-
-    path: Path
-    n: int
-    source: str
-    rejected: dict[str, int]
-    score: str
-    median: float
-    top: float
-    targets: tuple[tuple[str, float, float], ...]
-
-    def text(self) -> str:
-        """Return the summary as lines for a person."""
-        lines = [
-            f"{self.n:,} {self.source}",
-            *(f"  rejected {n:,} {reason}" for reason, n in self.rejected.items()),
-            f"largest |{self.score}| over the targets: median {self.median:.3g}, 99th percentile "
-            f"{self.top:.3g}",
-        ]
-        if len(self.targets) <= _LISTED:
-            lines += [
-                f"  {name}: median {median:.3g}, 99th percentile {top:.3g}"
-                for name, median, top in self.targets
-            ]
-        else:
-            medians, tops = (sorted(one[k] for one in self.targets) for k in (1, 2))
-            lines.append(
-                f"  of {len(self.targets):,} targets: medians {medians[0]:.3g} to {medians[-1]:.3g}, "
-                f"99th percentiles {tops[0]:.3g} to {tops[-1]:.3g}"
-            )
-        lines.append(f"the smallest p-value that it can give: {1 / (self.n + 1):.2g}")
-        if self.n < _FEW:
-            lines.append(f"  note: a background of fewer than {_FEW:,} variants is small")
-        return "\n".join([*lines, f"background: {self.path}"])
 
 
 def make_background(

@@ -79,10 +79,12 @@ class Passes:
     Raises
     ------
     InputError
-        If the network has no such source of spread, or the shifts leave no bin.
+        If the network has no such source of spread, the shifts leave no bin, or a tile of
+        `share_reference` bases does not fit into the window.
     """
 
     def __init__(self, network: Network, options: ScoringOptions, chosen: np.ndarray, anchor: int) -> None:
+        _check_tile(options.share_reference, network.window, anchor)
         self._network, self._chosen = network, chosen
         self._shifts, self._spread = options.shifts, options.spread
         low, high = min(self._shifts), max(self._shifts)
@@ -214,3 +216,13 @@ def _mean(answers: Sequence[np.ndarray]) -> Prediction:
     if answers[0].ndim == 2:
         return mean_outputs([outputs_from_logits(one) for one in answers])
     return answers[0] if len(answers) == 1 else np.mean(answers, axis=0, dtype=np.float32)
+
+
+def _check_tile(share: int, window: int, anchor: int) -> None:
+    """Check that every place of a tile lies in the window that its variants share."""
+    most = min(2 * anchor + 1, 2 * (window - anchor))
+    if share > most:
+        raise InputError(
+            f"`share_reference` must be a tile of at most {most} bases, so that each of its variants lies in "
+            f"the window of {window} bases with anchor {anchor}. Received: {share}."
+        )

@@ -5,21 +5,20 @@ It is what `score_variants`, `seqdl background` and a remote worker have in comm
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from seqdl.errors import InputError
 from seqdl.genome import Genome
 from seqdl.io.vcf import VcfChunk
 from seqdl.variants.alleles import check_anchor
-from seqdl.variants.annotate import FROM_BACKGROUND, Annotations, find_files
+from seqdl.variants.annotate import Annotations, find_files, require_single_targets
 from seqdl.variants.categories import Categories, read_categories
 from seqdl.variants.coverage_scores import COVERAGE_SCORES, DEFAULT_COVERAGE_SCORES, coverage_scores
 from seqdl.variants.network import open_network, pick_targets
-from seqdl.variants.options import AUTO, NONE, ScoringOptions, check_options
+from seqdl.variants.options import ScoringOptions, check_options
 from seqdl.variants.pairs import predict_pairs
 from seqdl.variants.passes import Answers, Passes, Prediction
 from seqdl.variants.personal.haplotypes import EFFECTS, HAPLOTYPE_NOTES, read_haplotypes
@@ -29,26 +28,10 @@ from seqdl.variants.screen import Screened, screen
 from seqdl.variants.spread import spread_columns, spread_values
 from seqdl.version import __version__
 
+NORMALIZED = Column("normalized", "pos:ref:alt", "the allele that was scored, where normalising changed it")
 _HELD_BYTES = 1 << 27  # predictions kept at once
 _CHUNK_BYTES = 1 << 26  # windows in a chunk
 _BATCHES_A_CHUNK = 16  # enough that the last batch, which is filled up, weighs little
-
-
-def _require_single_targets(options: ScoringOptions, wanted: Sequence[str]) -> None:
-    """Refuse what a category's mean cannot have, where it was asked for by name."""
-    for name in ("background", "calibration"):
-        value = getattr(options, name)
-        if value not in (None, AUTO, NONE):
-            raise InputError(
-                f"`{name}` says something about single targets, and `category` writes means over several. "
-                f"Leave one of them out. Received: {value} and {options.category}."
-            )
-    for name in FROM_BACKGROUND.values():
-        if name in wanted:
-            raise InputError(
-                f"The score {name!r} compares single targets with a background, and `category` writes means "
-                "over several. Leave one of them out."
-            )
 
 
 class Scorer:
@@ -85,8 +68,6 @@ class Scorer:
         self, run: object, genome: Genome, contigs: Mapping[str, str], options: ScoringOptions
     ) -> None:
         self.options = options = check_options(options)
-        if options.scores is not None and not options.scores:
-            raise InputError("`scores` needs at least one name, or leave it out to take the usual two.")
         self._genome, self._contigs = genome, contigs
         self.network = network = open_network(run, genome, options)
         anchor = check_anchor(network.window, network.anchor if options.anchor is None else options.anchor)
@@ -95,10 +76,9 @@ class Scorer:
         wanted = options.scores or (DEFAULT_SCORES if self._binary else DEFAULT_COVERAGE_SCORES)
         chosen = pick_targets(network.target_names, options.targets)
         if options.category is not None:  # percentiles and probabilities are of single targets
-            _require_single_targets(options, wanted)
+            require_single_targets(options, wanted)
             options = replace(options, background=None, calibration=None)
         self.options = options = find_files(network, options)
-        _check_tile(options.share_reference, network.window, anchor)
         self._passes = Passes(network, options, chosen, anchor)
         self.window, self.anchor = self._passes.window, self._passes.anchor
         self._annotations = Annotations(network, options, chosen, anchor, wanted)
@@ -119,12 +99,7 @@ class Scorer:
         if options.haplotypes is not None:
             notes = (*(Column(name, *said) for name, said in HAPLOTYPE_NOTES.items()), *notes)
         if options.normalize:
-            notes = (
-                Column(
-                    "normalized", "pos:ref:alt", "the allele that was scored, where normalising changed it"
-                ),
-                *notes,
-            )
+            notes = (NORMALIZED, *notes)
         categories = self._categories
         self.meta = ScoreMeta(
             seqdl=__version__,
@@ -322,13 +297,3 @@ class Scorer:
         best = size.argmax(axis=1)
         pick = np.arange(len(best)), best
         return best, np.stack([ref[pick], alt[pick], size[pick]])
-
-
-def _check_tile(share: int, window: int, anchor: int) -> None:
-    """Check that every place of a tile lies in the window that its variants share."""
-    most = min(2 * anchor + 1, 2 * (window - anchor))
-    if share > most:
-        raise InputError(
-            f"`share_reference` must be a tile of at most {most} bases, so that each of its variants lies in "
-            f"the window of {window} bases with anchor {anchor}. Received: {share}."
-        )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +17,10 @@ from seqdl.encoding import decode
 from seqdl.errors import InputError
 from seqdl.files import atomic_path
 from seqdl.genome import Genome
+from seqdl.io.vcf import survey_vcf
 from seqdl.variants.files.tsv_writer import TsvWriter
+from seqdl.variants.job import plan_job
+from seqdl.variants.options import ScoringOptions
 from seqdl.variants.parts import Parts
 from seqdl.variants.score import score_variants
 
@@ -320,3 +324,21 @@ def test_a_file_written_aside_on_another_file_system_takes_its_name(tmp_path, mo
         aside.write_text("whole")
     assert target.read_text() == "whole"
     assert not list(aside_in.iterdir()) and [path.name for path in target.parent.iterdir()] == ["x.txt"]
+
+
+def test_a_job_goes_on_with_the_same_software_only(case, tmp_path, monkeypatch):
+    """Two backends differ in the last digits: half a table from each would be neither's."""
+    fasta, vcf = case
+    model = tmp_path / "model.keras"
+    model.write_bytes(b"weights")
+    scorer = SimpleNamespace(network=SimpleNamespace(model_file=model), chunk_records=4)
+
+    def plan(backend):
+        monkeypatch.setattr("seqdl.variants.job.software", lambda: {"backend": backend})
+        return plan_job(vcf, survey_vcf(vcf), Genome(fasta), scorer, {}, ScoringOptions(), False)
+
+    parts = Parts(tmp_path / "s.tsv.parts", plan("tensorflow"))
+    parts.begin()
+    parts.release()
+    with pytest.raises(InputError, match="its software was .*tensorflow.*, now it is .*jax"):
+        Parts(tmp_path / "s.tsv.parts", plan("jax")).begin()
