@@ -79,3 +79,8 @@ def test_a_cut_off_table_is_refused(tmp_path, network, genome, write_vcf, mixed)
     path.write_text(text[: text.rindex("\t")])
     with pytest.raises(InputError, match="damaged or cut off"):
         list(stream_scores(path, "diff"))
+    # The rest of a number is a number as well, and a heading without rows a table.
+    for end in (len(text) - 1, text.index("#CHROM") + 20):
+        path.write_text(text[:end])
+        with pytest.raises(InputError, match="its last line has no end"):
+            list(stream_scores(path))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from seqdl.errors import InputError
+from seqdl.io.bgzip import is_cut_off
 from seqdl.variants.files.table_writers import FORMAT
 from seqdl.variants.scored import VERSION
 from seqdl.variants.scores import SCORES
@@ -60,3 +61,15 @@ def read_description(path: Path, text: str | bytes | None) -> dict:
         known = [SCORES[name] for name in meta["scores"] if name in SCORES]
         meta |= {"columns": [[s.name, s.formula, s.meaning] for s in known], "notes": [], "task": "binary"}
     return meta
+
+
+def require_end(path: Path) -> None:
+    """Refuse a text that was cut off: the rest of a number is a number as well."""
+    if path.suffix == ".gz":
+        if is_cut_off(path):
+            raise damaged(path, "bgzip's end marker is missing")
+        return
+    with open(path, "rb") as handle:
+        handle.seek(-1, 2)
+        if handle.read() != b"\n":
+            raise damaged(path, "its last line has no end")

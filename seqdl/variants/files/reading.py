@@ -10,8 +10,7 @@ import numpy as np
 
 from seqdl.errors import InputError
 from seqdl.files import full_suffix, read_lines, require_file
-from seqdl.io.bgzip import is_cut_off
-from seqdl.variants.files.description import damaged, foreign, read_description
+from seqdl.variants.files.description import damaged, foreign, read_description, require_end
 from seqdl.variants.files.parquet_writer import long_name
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ def _read_tsv(path: Path) -> ScoreTable:
             break
     if meta is None or header is None:
         raise foreign(path)
-    _require_end(path)
+    require_end(path)
     number, names = header
     texts = {0, 2, 3, 4, 5, 6}
     texts |= {i for i, name in enumerate(_names(meta)) if i >= len(_COLUMNS) and name not in numeric}
@@ -144,18 +143,6 @@ def _read_tsv(path: Path) -> ScoreTable:
         _require_fields(path, len(names))
         raise damaged(path, error) from error
     return _table(path, frame, meta)
-
-
-def _require_end(path: Path) -> None:
-    """Refuse a text that was cut off: the rest of a number is a number as well."""
-    if path.suffix == ".gz":
-        if is_cut_off(path):
-            raise damaged(path, "bgzip's end marker is missing")
-        return
-    with open(path, "rb") as handle:
-        handle.seek(-1, 2)
-        if handle.read() != b"\n":
-            raise damaged(path, "its last line has no end")
 
 
 def _require_fields(path: Path, fields: int) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from seqdl.errors import InputError, SeqdlError
 from seqdl.files import full_suffix, read_lines, require_file
-from seqdl.variants.files.description import damaged, foreign, read_description
+from seqdl.variants.files.description import damaged, foreign, read_description, require_end
 from seqdl.variants.files.parquet_writer import long_name
 from seqdl.variants.scored import KEYS, SUMMARY
 
@@ -102,6 +102,7 @@ class _Tsv:
             elif not line.startswith("##"):
                 break
         self.meta = read_description(path, meta)
+        require_end(path)
         self._names = [*_FRONT, *_note_names(self.meta)]
         self._cells = len(self.meta["targets"]) * len(self.meta["scores"])
 
