@@ -68,6 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_head_flags(parser)
     parser.add_argument("--batch-size", type=int, metavar="N", help="windows at once")
+    parser.add_argument(
+        "--engine", choices=("auto", "incremental", "full"), default="auto",
+        help="auto: recompute only what a substitution can reach, where that pays (default: auto)",
+    )  # fmt: skip
     add_genome_flags(parser)
 
 
@@ -101,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         "start": args.start, "end": args.end, "width": args.width, "head": args.head,
         "bins": span(args.bins, "--bins"), "batch_size": args.batch_size,
         "strand_average": args.strand_average, "alias": args.alias,
-        "allow_genome_mismatch": args.allow_genome_mismatch,
+        "allow_genome_mismatch": args.allow_genome_mismatch, "engine": args.engine,
     }  # fmt: skip
     if args.plot or args.bigwig:
         _require_one_target(args)
@@ -114,6 +118,8 @@ def run(args: argparse.Namespace) -> int:
     n, width, targets = len(result.codes), result.end - result.start, len(result.targets)
     named = result.targets[0] if targets == 1 else f"{targets} targets"
     print(f"Mutated {width:,} bases ({', '.join(kinds)}) of {n:,} windows under {named}: {args.out}")
+    if "engine" in (result.settings or {}):
+        print(f"Engine: {result.settings['engine']}.")
     if args.plot:
         from seqdl.plot.mutagenesis import plot_mutagenesis
 

@@ -1,4 +1,4 @@
-"""`seqdl models list` and `seqdl models show NAME`."""
+"""`seqdl models list`, `seqdl models show NAME` and `seqdl models reach NAME`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import textwrap
 
 from seqdl.cli.table import print_table
 
-HELP = "list the networks, or show one layer by layer"
+HELP = "list the networks, show one layer by layer, or what a changed base reaches in it"
 EXAMPLES = """\
 examples:
   seqdl models list
@@ -15,6 +15,8 @@ examples:
   seqdl models show deepsea
   seqdl models show danq --preset small --window 1000 --targets 189
   seqdl models show basenji --preset small --window 4096 --bin 2048 --resolution 32
+  seqdl models reach run/
+  seqdl models reach basset --window 1000 --width 8
 """
 _WIDTH = 100
 _TASKS = {
@@ -24,8 +26,8 @@ _TASKS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare `list` and `show`."""
-    verbs = parser.add_subparsers(dest="action", metavar="{list,show}", required=True)
+    """Declare `list`, `show` and `reach`."""
+    verbs = parser.add_subparsers(dest="action", metavar="{list,show,reach}", required=True)
     listed = verbs.add_parser(
         "list",
         help="every network with its presets",
@@ -41,36 +43,95 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "bases one position sees, its layers.",
     )
     show.add_argument("name", help="a network's name, from 'seqdl models list'")
-    show.add_argument("--preset", help="which size to show layer by layer (default: the first, the paper's)")
-    show.add_argument("--window", type=int, help="window length in bp (default: the preset's)")
-    show.add_argument("--targets", type=int, help="number of targets (default: the preset's)")
-    show.add_argument(
+    _add_sizes(show)
+    reach = verbs.add_parser(
+        "reach",
+        help="what a changed base reaches, layer by layer, and what evaluating changes saves",
+        description="Show how many positions of each layer a change of the sequence can reach, and how much "
+        "arithmetic it takes to recompute only those. seqdl ism does that.",
+    )
+    reach.add_argument("name", help="a run's folder, a .keras file, or a network's name")
+    reach.add_argument(
+        "--width", type=int, default=1, metavar="N", help="bases that change, side by side (default: 1)"
+    )
+    _add_sizes(reach)
+
+
+def _add_sizes(parser) -> None:
+    """Declare the flags that size a network of a name."""
+    parser.add_argument(
+        "--preset", help="which size to show layer by layer (default: the first, the paper's)"
+    )
+    parser.add_argument("--window", type=int, help="window length in bp (default: the preset's)")
+    parser.add_argument("--targets", type=int, help="number of targets (default: the preset's)")
+    parser.add_argument(
         "--channels", type=int, choices=(4, 7), default=4, help="7 for bases with structure (default: 4)"
     )
-    show.add_argument(
+    parser.add_argument(
         "--bin", type=int, help="coverage: bases in the window's middle to predict (default: the preset's)"
     )
-    show.add_argument("--resolution", type=int, help="coverage: bases a value (default: the preset's)")
+    parser.add_argument("--resolution", type=int, help="coverage: bases a value (default: the preset's)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the list or one network; only `show` loads Keras."""
-    from seqdl.models.registry import build_model, get_entry, list_models
+    """Print the list or one network; `list` loads no Keras."""
+    from seqdl.models.registry import list_models
 
     if args.action == "list":
         _print_list([entry for entry in list_models() if args.task in (None, entry.task)])
         return 0
+    if args.action == "reach":
+        return _print_what_changes_reach(args)
+    entry, preset, model = _build(args)
+    window, targets = model.input_shape[1], model.output_shape[-1]
+    _print_entry(entry)
+    print(f"\n{entry.title}, preset {preset.name}, {window:,} bp, {_targets(targets)}")
+    print(_filled("receptive field: " + _reach(model), "  "))
+    _print_layers(model)
+    return 0
+
+
+def _build(args: argparse.Namespace):
+    """Build the network that the flags describe; return its entry, its preset and itself."""
+    from seqdl.models.registry import build_model, get_entry
+
     entry = get_entry(args.name)
     preset = entry.preset(args.preset) if args.preset else entry.presets[0]
     window = preset.window if args.window is None else args.window
     targets = preset.n_targets if args.targets is None else args.targets
     sizes = {"channels": args.channels, "bin": args.bin, "resolution": args.resolution}
     model = build_model(args.name, window, targets, preset.name, **sizes)
-    _print_entry(entry)
-    print(f"\n{entry.title}, preset {preset.name}, {window:,} bp, {_targets(targets)}")
-    print(_filled("receptive field: " + _reach(model), "  "))
-    _print_layers(model)
+    return entry, preset, model
+
+
+def _print_what_changes_reach(args: argparse.Namespace) -> int:
+    from seqdl.errors import require_at_least
+    from seqdl.incremental.program import build_program
+    from seqdl.incremental.strips import plan_strips
+    from seqdl.incremental.table import reach_rows, reach_words
+    from seqdl.interpret.heads import scalar_model
+
+    require_at_least(1, width=args.width)
+    plan = plan_strips(build_program(scalar_model(_open(args))), args.width)
+    print_table(reach_rows(plan), right={2, 3, 4, 5, 6})
+    for sentence in reach_words(plan):
+        print(_filled(sentence, ""))
     return 0
+
+
+def _open(args: argparse.Namespace):
+    """Return a run, a file's network, or a network of the list."""
+    from pathlib import Path
+
+    if args.name.endswith(".keras"):
+        from seqdl.models.load import load_model_file
+
+        return load_model_file(args.name)
+    if Path(args.name).is_dir():
+        from seqdl.training.run import Run
+
+        return Run.open(args.name)
+    return _build(args)[2]
 
 
 def _print_list(entries) -> None:

@@ -62,7 +62,7 @@ class Dense(Rule):
     def run(self, step, inputs, context, strip):
         """Multiply differences; all changes of a batch take the same rows of a flat kernel."""
         (x,) = inputs
-        kernel = step.layer.kernel
+        kernel = ops.convert_to_tensor(step.layer.kernel)
         if strip is None:
             before = x.strip
             width, channels = before.width, kernel.shape[0] // before.length
@@ -123,7 +123,9 @@ class Maximum(Total):
         if context.leaves:
             values = ops.where(x.within(x.start, width), values, LOWEST)
         found = ops.max(values, axis=1)
-        before = ops.take(context.cached(("before", x.key, None)), self._place(context, x.start, length), axis=0)
+        before = ops.take(
+            context.cached(("before", x.key, None)), self._place(context, x.start, length), axis=0
+        )
         after = ops.take(context.cached(("after", x.key, None)),
                          self._place(context, x.start + width, length), axis=0)  # fmt: skip
         found = ops.maximum(found, ops.maximum(before, after))

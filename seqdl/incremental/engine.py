@@ -30,6 +30,8 @@ class IncrementalEngine:
     full : FullPass, optional
         What evaluates the edits that strips do not serve: those that change a sequence's length, or reach so
         far that nothing is gained.
+    least : float
+        From how many times less arithmetic than a full pass on strips are used; 0 for wherever there are any.
 
     Raises
     ------
@@ -37,10 +39,12 @@ class IncrementalEngine:
         If the model is neither, has several inputs or outputs, or no fixed window.
     """
 
-    def __init__(self, model, batch_size: int | None = None, full: FullPass | None = None) -> None:
+    def __init__(
+        self, model, batch_size: int | None = None, full: FullPass | None = None, least: float = LEAST
+    ) -> None:
         if batch_size is not None and batch_size < 1:
             raise InputError(f"`batch_size` must be at least 1. Received: {batch_size}.")
-        self.model, self._batch_size = model, batch_size
+        self.model, self._batch_size, self._least = model, batch_size, least
         self.program = build_program(model)
         self.window, channels = self.program.shapes[self.program.input][1:]
         if channels != 4:
@@ -48,7 +52,7 @@ class IncrementalEngine:
         self._full = full or FullPass(model_function(model), batch_size or default_full_batch(self.window))
         self._evaluations: dict[int, object] = {}
         self._plans: dict[int, Plan] = {}
-        self._kept: tuple | None = None
+        self._kept: list[tuple] = []
 
     def plan(self, width: int = 1) -> Plan:
         """Return how changes of `width` bases go through the network."""
@@ -57,8 +61,20 @@ class IncrementalEngine:
         return self._plans[width]
 
     def by_strips(self, width: int) -> bool:
-        """Tell whether substitutions of `width` bases are evaluated on strips."""
-        return 0 < width and (wide := bucket(width)) <= self.window and self.plan(wide).gain >= LEAST
+        """Tell whether substitutions of `width` bases are evaluated on strips, if there are many of a sequence."""
+        if not 0 < width <= self.window or bucket(width) > self.window:
+            return False
+        plan = self.plan(bucket(width))
+        return plan.gain >= self._least and any(item.by_strip for item in plan.steps)
+
+    def serves(self, edits: Edits) -> bool:
+        """Tell whether edits are evaluated on strips: of one length, and enough of each sequence."""
+        width = edits.inserted.shape[1]
+        if not len(edits.rows) or edits.removed != width or not self.by_strips(width):
+            return False
+        # A sequence's own pass comes first; a change takes about twice the time that its arithmetic would.
+        passes = len(np.unique(edits.rows)) + 2 * len(edits.rows) / self.plan(bucket(width)).gain
+        return not self._least or passes < len(edits.rows)
 
     def reference(self, codes: np.ndarray) -> np.ndarray:
         """Return the outputs, (n, ...), of sequences, uint8 (n, L)."""
@@ -66,11 +82,15 @@ class IncrementalEngine:
 
     def evaluate(self, codes: np.ndarray, edits: Edits, right: np.ndarray | None = None) -> np.ndarray:
         """Return the outputs, (m, ...), of edited sequences; see `seqdl.interpret.mutagenesis.edits`."""
-        width = edits.inserted.shape[1]
-        if not len(edits.rows) or edits.removed != width or not self.by_strips(width):
-            return self._full.evaluate(codes, edits, right)
+        if self.serves(edits):
+            return self.on_strips(codes, edits)
+        return self._full.evaluate(codes, edits, right)
+
+    def on_strips(self, codes: np.ndarray, edits: Edits) -> np.ndarray:
+        """Return the outputs, (m, ...), of substitutions, evaluated on strips whether that pays or not."""
         from seqdl.prediction.predictor import require_finite
 
+        width = edits.inserted.shape[1]
         _require_inside(edits, width, self.window)
         evaluation = self._evaluation(bucket(width))
         out = None
@@ -109,13 +129,14 @@ class IncrementalEngine:
         return 1 if sequences == 1 else max(1, fit)
 
     def _cached(self, evaluation, codes: np.ndarray):
-        """Return the reference's tensors; those of the last block are still there."""
+        """Return the reference's tensors; those of the last two blocks (of both strands) are still there."""
         key = (evaluation.plan.width, codes.shape, codes.tobytes())
-        if self._kept is None or self._kept[0] != key:
-            self._kept = None  # given back before the next ones are made
-            _, tensors = evaluation.cache(codes)
-            self._kept = (key, tensors)
-        return self._kept[1]
+        found = [tensors for known, tensors in self._kept if known == key]
+        if not found:
+            del self._kept[:-1]  # given back before the next ones are made
+            found = [evaluation.cache(codes)[1]]
+            self._kept.append((key, found[0]))
+        return found[0]
 
 
 def bucket(width: int) -> int:

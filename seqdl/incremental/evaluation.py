@@ -51,9 +51,7 @@ class Evaluation:
             if item.by_strip and (prepared := find_rule(item.step).prepare(item.step))
         }
         self._numbers = {id(item.step): str(number) for number, item in enumerate(plan.steps)}
-        self._compiled = {
-            leaves: compile_function(self._function(leaves), model) for leaves in (False, True)
-        }
+        self._compiled = {leaves: compile_function(self._function(leaves), model) for leaves in (False, True)}
         self.keys = self._find_keys()
         self._reference = compile_function(self._cache, model)
 

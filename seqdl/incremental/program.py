@@ -150,7 +150,9 @@ class _Builder:
 
     def add(self, node, name: str, inputs: list[int]) -> list[int]:
         layer = node.operation
-        known = type(layer).__module__.partition(".")[0] in ("keras", "seqdl") and hasattr(layer, "get_weights")
+        known = type(layer).__module__.partition(".")[0] in ("keras", "seqdl") and hasattr(
+            layer, "get_weights"
+        )
         kind = type(layer).__name__ if known else ""
         activation = getattr(layer, "activation", None)
         linear = getattr(activation, "__name__", "") == "linear"

@@ -44,8 +44,7 @@ def test_every_registered_network_is_here():
 @pytest.mark.parametrize(("name", "head"), HEADS, ids=["-".join(item) for item in HEADS])
 def test_registered_networks_keep_the_law(name, head):
     model = network(name, head)
-    engine = IncrementalEngine(model)
-    engine.by_strips = lambda width: 0 < width < 5  # also where nothing is gained
+    engine = IncrementalEngine(model, least=0)
     codes = np.random.default_rng(1).integers(0, 4, (3, engine.window)).astype(np.uint8)
     codes[1, 30] = 4
     scale = max(1.0, np.abs(outputs_of(model, codes)).max())

@@ -70,7 +70,7 @@ def mutagenesis(
     strand_average: bool | None = None,
     alias: str | Path | None = None,
     allow_genome_mismatch: bool = False,
-    engine: Engine | None = None,
+    engine: Engine | str | None = None,
 ) -> Mutagenesis:
     """Mutate regions or sequences base by base, and measure what a trained network says to it.
 
@@ -111,9 +111,10 @@ def mutagenesis(
         Table of contig names, BED file to genome.
     allow_genome_mismatch : bool
         Go on with another genome than the card's.
-    engine : Engine, optional
-        What evaluates the edits, giving one number for each of the targets that `target` names; passes
-        through the whole network by default.
+    engine : {"auto", "incremental", "full"} or Engine, optional
+        What evaluates the edits: "auto", the default, recomputes only what a substitution can reach where that
+        pays, and checks it against full passes (`seqdl.incremental.choose`). An engine of your own gives one
+        number for each of the targets that `target` names.
 
     Returns
     -------
@@ -145,6 +146,8 @@ def mutagenesis(
         kmer=kmer, step=step, draws=draws, shuffle=shuffle, seed=seed, names=ready.names,
     )  # fmt: skip
     settings = {**(result.settings or {}), **ready.settings}
+    if hasattr(ready.engine, "summary"):
+        settings["engine"] = ready.engine.summary()
     result = result._replace(regions=ready.regions, targets=ready.targets, settings=settings)
     if out is not None:
         write_mutagenesis(out, result, run=ready.run)
@@ -208,13 +211,18 @@ def prepare(
     if bed is not None:
         ids = genome.contig_ids([region.chrom for region in regions])
         right = genome.gather(ids, np.array([region.end for region in regions]), 1)
-    if engine is None:
+    if engine is None or isinstance(engine, str):
+        from seqdl.incremental.choose import choose_engine
+
         require_at_least(1, batch_size=batch_size)
         batch_size = batch_size or default_batch_size(run.window)
         output = output_function(
             run, head=head, bins=bins, strand_average=strand_average, batch_size=batch_size
         )
-        engine = as_engine(lambda batch: output(batch)[:, indices], batch_size)
+        engine = choose_engine(
+            run, as_engine(lambda batch: output(batch)[:, indices], batch_size), engine=engine or "auto",
+            head=head, bins=bins, strand_average=strand_average, targets=indices,
+        )  # fmt: skip
     settings = {
         "head": choose_head(run.task, head, bins),
         "bins": None if bins is None else list(bins),
