@@ -11,6 +11,7 @@ from seqdl.genome import Genome
 from seqdl.io.vcf import VcfSurvey
 from seqdl.progress import say
 from seqdl.variants.files.rejects import check_reject_suffix
+from seqdl.variants.files.zarr_writer import require_replaceable
 from seqdl.variants.options import ScoringOptions
 from seqdl.variants.parts import Parts
 from seqdl.variants.remote import software
@@ -106,5 +107,9 @@ def output_paths(
             raise InputError(
                 f"{path} exists, and `overwrite` is off. Give another name, or let it be replaced."
             )
-        require_writable(path)
+        if path.is_dir() and full_suffix(path) == ".zarr":
+            require_replaceable(path)
+            require_writable(path.with_name(f".{path.name}"))
+        else:
+            require_writable(path)
     return out, rejects

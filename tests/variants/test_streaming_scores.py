@@ -72,6 +72,21 @@ def test_files_of_another_kind_are_refused(tmp_path, suffix):
         read_meta(tmp_path / "s.vcf")
 
 
+def test_a_zarr_table_is_replaced_and_nothing_else(tmp_path, network, genome, write_vcf, mixed):
+    pytest.importorskip("zarr")
+    vcf, path = write_vcf(mixed[0]), tmp_path / "s.zarr"
+    for scores in (["diff"], ["logfc"]):
+        score_variants(network, vcf, genome, path, scores=scores)
+    assert list(read_scores(path).scores) == ["logfc"]
+    (tmp_path / "other.zarr").mkdir()
+    (tmp_path / "other.zarr" / "mine").write_text("kept")
+    with pytest.raises(InputError, match="no table of scores"):
+        score_variants(network, vcf, genome, tmp_path / "other.zarr")
+    with pytest.raises(InputError, match="`overwrite` is off"):
+        score_variants(network, vcf, genome, path, overwrite=False)
+    assert (tmp_path / "other.zarr" / "mine").read_text() == "kept"
+
+
 def test_a_cut_off_table_is_refused(tmp_path, network, genome, write_vcf, mixed):
     path = tmp_path / "s.tsv"
     score_variants(network, write_vcf(mixed[0]), genome, path)

@@ -71,11 +71,7 @@ def atomic_folder(target: str | Path, folder: str | Path | None = None) -> Itera
         If it cannot be written, or would replace something else than a table of scores.
     """
     target = Path(target).expanduser()
-    if target.exists() and not _is_ours(target):
-        raise InputError(
-            f"Cannot write {target}: it exists and is no table of scores that seqdl wrote. "
-            "Give another name, or remove it."
-        )
+    require_replaceable(target)
     mark = f"{os.getpid()}.{os.urandom(3).hex()}"
     name = f".{target.stem}.{mark}.part{target.suffix}"
     aside = require_writable(target.with_name(name) if folder is None else Path(folder) / name)
@@ -96,6 +92,21 @@ def atomic_folder(target: str | Path, folder: str | Path | None = None) -> Itera
             os.rename(before, target)
         raise
     shutil.rmtree(before, ignore_errors=True)
+
+
+def require_replaceable(target: Path) -> None:
+    """Check that what stands at a folder's place, if anything, is a table of scores.
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    if target.exists() and not _is_ours(target):
+        raise InputError(
+            f"Cannot write {target}: it exists and is no table of scores that seqdl wrote. "
+            "Give another name, or remove it."
+        )
 
 
 def _is_ours(folder: Path) -> bool:
