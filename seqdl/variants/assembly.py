@@ -67,7 +67,7 @@ class Watch:
             reasons.append(
                 "at most of them the genome carries ALT: REF and ALT look swapped (--ref-mismatch flip)"
             )
-        likely = "; ".join(reasons) or "the VCF looks like one of another assembly"
+        likely = ("; ".join(reasons) or "the VCF looks like one of another assembly").rstrip("?")
         raise InputError(
             f"{tally.mismatches:,} of the first {tally.checked:,} REF alleles "
             f"({tally.mismatches / tally.checked:.0%}) are not what the genome {genome.name} carries. "

@@ -203,6 +203,14 @@ def test_another_assembly_stops_the_job_early_with_the_share(tmp_path, network, 
     assert summary.rejected["REF_MISMATCH"] == 300
 
 
+def test_the_likely_reason_is_one_sentence(tmp_path, network, genome, write_vcf):
+    header = "##fileformat=VCFv4.2\n##contig=<ID=chrA,length=999999>\n"
+    header += "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\n"
+    vcf = write_vcf(mismatching_rows(genome, 300), header=header)
+    with pytest.raises(InputError, match="999,999 bases.*a part of the contig. Give the genome"):
+        score_variants(network, vcf, genome, tmp_path / "out.tsv", batch_size=16)
+
+
 def test_positions_that_count_from_0_are_recognised(tmp_path, network, genome, write_vcf):
     vcf = write_vcf(mismatching_rows(genome, 300, moved=1))
     with pytest.raises(InputError, match=r"positions look 0-based"):
