@@ -1,7 +1,7 @@
 """`score_variants`: from a VCF and a trained run to a table of effects, in constant memory.
 
 Reading, building windows and writing run beside the network, each in a thread of its own. What has been
-scored is kept in parts beside the output until the output is whole (`seqdl.variants.parts`).
+scored is kept in parts beside the output until the output is whole (`seqdl.variants.jobs.parts`).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from seqdl.io.chromosomes import reconcile
 from seqdl.io.vcf import read_vcf, survey_vcf
 from seqdl.progress import progress_bar, say
 from seqdl.variants.assembly import Watch, assembly_notes
-from seqdl.variants.clock import Clock
-from seqdl.variants.cluster import check_scheduler
-from seqdl.variants.distribute import distributed_blocks, open_team
 from seqdl.variants.files.writers import RejectsWriter, atomic_output, check_suffix, open_writer
-from seqdl.variants.job import output_paths, plan_job, say_what_is_kept
+from seqdl.variants.jobs.clock import Clock
+from seqdl.variants.jobs.cluster import check_scheduler
+from seqdl.variants.jobs.distribute import distributed_blocks, open_team
+from seqdl.variants.jobs.job import output_paths, plan_job, say_what_is_kept
+from seqdl.variants.jobs.parts import Parts
+from seqdl.variants.jobs.pipeline import Written, local_blocks, sources, unprepared
+from seqdl.variants.jobs.remote import keep_job
 from seqdl.variants.options import AUTO, ScoringOptions, check_options
-from seqdl.variants.parts import Parts
-from seqdl.variants.pipeline import Written, local_blocks, sources, unprepared
-from seqdl.variants.remote import keep_job
 from seqdl.variants.scorer import Scorer
 from seqdl.variants.summary import ScoreSummary, Tally
 
@@ -135,7 +135,7 @@ def score_variants(
         Of Parquet "wide" or "long"; of HDF5 and Zarr "float32" or "float16"; of HDF5 "none", "lzf" or "gzip".
     scheduler : str, optional
         Score on a dask cluster: its address, the .json file of its scheduler, or "local:N" for N processes
-        on this machine (see `seqdl.variants.distribute`). The output is the same.
+        on this machine (see `seqdl.variants.jobs.distribute`). The output is the same.
     worker_timeout : float
         Seconds that a cluster may be without a worker.
     chunk_records : int, optional

@@ -163,6 +163,7 @@ def test_scores_made_otherwise_are_not_compared(tmp_path, run, genome, common, c
         ({"simulated": True, "size": 99}, "`size` must be at least 100"),
         ({"simulated": True, "min_af": 2}, "allele frequency, 0 to 1"),
         ({"simulated": True, "out": None}, "has no folder"),
+        ({"simulated": True, "out": "background.txt"}, r"ends in \.h5"),
     ],
 )
 def test_choices_that_make_no_background(tmp_path, run, genome, choices, message):

@@ -19,13 +19,13 @@ from variant_cases import HEADER, LinearNetwork, letters, other
 from seqdl.errors import InputError, MissingDependencyError
 from seqdl.genome import Genome
 from seqdl.progress import Progress
-from seqdl.variants import cluster, remote
-from seqdl.variants.cluster import check_scheduler, connect, visible_gpus
-from seqdl.variants.distribute import Team, open_team
 from seqdl.variants.files.reading import read_scores
+from seqdl.variants.jobs import cluster, remote
+from seqdl.variants.jobs.cluster import check_scheduler, connect, visible_gpus
+from seqdl.variants.jobs.distribute import Team, open_team
+from seqdl.variants.jobs.parts import Parts
+from seqdl.variants.jobs.pipeline import Prepared
 from seqdl.variants.options import ScoringOptions
-from seqdl.variants.parts import Parts
-from seqdl.variants.pipeline import Prepared
 from seqdl.variants.score import score_variants
 
 distributed = pytest.importorskip("distributed")

@@ -19,9 +19,9 @@ from seqdl.files import atomic_path
 from seqdl.genome import Genome
 from seqdl.io.vcf import survey_vcf
 from seqdl.variants.files.tsv_writer import TsvWriter
-from seqdl.variants.job import plan_job
+from seqdl.variants.jobs.job import plan_job
+from seqdl.variants.jobs.parts import Parts
 from seqdl.variants.options import ScoringOptions
-from seqdl.variants.parts import Parts
 from seqdl.variants.score import score_variants
 
 ROOT = Path(__file__).parents[2]
@@ -334,7 +334,7 @@ def test_a_job_goes_on_with_the_same_software_only(case, tmp_path, monkeypatch):
     scorer = SimpleNamespace(network=SimpleNamespace(model_file=model), chunk_records=4)
 
     def plan(backend):
-        monkeypatch.setattr("seqdl.variants.job.software", lambda: {"backend": backend})
+        monkeypatch.setattr("seqdl.variants.jobs.job.software", lambda: {"backend": backend})
         return plan_job(vcf, survey_vcf(vcf), Genome(fasta), scorer, {}, ScoringOptions(), False)
 
     parts = Parts(tmp_path / "s.tsv.parts", plan("tensorflow"))

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from seqdl.io.vcf import VcfChunk, read_vcf
 from seqdl.progress import Progress
-from seqdl.variants.clock import Clock
 from seqdl.variants.files.writers import Writer
-from seqdl.variants.parts import Parts
+from seqdl.variants.jobs.clock import Clock
+from seqdl.variants.jobs.parts import Parts
 from seqdl.variants.scored import ScoredBlock
 from seqdl.variants.scorer import Scorer
 from seqdl.variants.screen import Screened

@@ -24,9 +24,9 @@ from seqdl.files import write_text
 from seqdl.genome import Genome
 from seqdl.io.vcf import VcfChunk
 from seqdl.progress import hushed
-from seqdl.variants.clock import Clock
+from seqdl.variants.jobs.clock import Clock
+from seqdl.variants.jobs.parts import JOB, Parts, part_path, write_part
 from seqdl.variants.options import ScoringOptions
-from seqdl.variants.parts import JOB, Parts, part_path, write_part
 from seqdl.variants.scorer import Scorer
 from seqdl.variants.screen import Screened
 from seqdl.version import __version__

@@ -12,9 +12,9 @@ from seqdl.io.vcf import VcfSurvey
 from seqdl.progress import say
 from seqdl.variants.files.rejects import check_reject_suffix
 from seqdl.variants.files.zarr_writer import require_replaceable
+from seqdl.variants.jobs.parts import Parts
+from seqdl.variants.jobs.remote import software
 from seqdl.variants.options import ScoringOptions
-from seqdl.variants.parts import Parts
-from seqdl.variants.remote import software
 from seqdl.variants.scorer import Scorer
 
 
@@ -22,7 +22,10 @@ def say_what_is_kept(parts: Parts) -> None:
     """Tell that an unfinished job can go on, or remove what would only lie about."""
     parts.remove_if_empty()
     if parts.folder.is_dir():
-        say(f"What is scored already is kept in {parts.folder}; the same command goes on from there.")
+        say(
+            f"What is scored already is kept in {parts.folder}: once nothing is in the way, the command goes on from "
+            "there."
+        )
 
 
 def plan_job(
@@ -51,7 +54,7 @@ def plan_job(
     Returns
     -------
     plan : dict
-        What `seqdl.variants.parts.Parts` compares.
+        What `seqdl.variants.jobs.parts.Parts` compares.
     """
     stat = Path(vcf).expanduser().stat()
     model = scorer.network.model_file

@@ -1,7 +1,7 @@
 """Scoring on the workers of a dask cluster: the same chunks, scorer and writers as on one machine.
 
 This process reads the VCF and hands out its chunks in order, a few for each worker; a worker scores a chunk
-and keeps it as a part (`seqdl.variants.remote`); the parts are taken in order and written here. So the
+and keeps it as a part (`seqdl.variants.jobs.remote`); the parts are taken in order and written here. So the
 output's bytes are those of one machine, a lost worker costs the chunks that it had, and a job that was cut
 off goes on from its parts wherever it is started again.
 """
@@ -18,11 +18,11 @@ from contextlib import closing, contextmanager, suppress
 from seqdl.errors import InputError
 from seqdl.io.vcf import VcfChunk
 from seqdl.progress import Progress
-from seqdl.variants.clock import Clock
-from seqdl.variants.cluster import check_scheduler, connect
-from seqdl.variants.parts import Parts
-from seqdl.variants.pipeline import Prepared, Written, one_ahead, part_of
-from seqdl.variants.remote import Answer, score_part
+from seqdl.variants.jobs.clock import Clock
+from seqdl.variants.jobs.cluster import check_scheduler, connect
+from seqdl.variants.jobs.parts import Parts
+from seqdl.variants.jobs.pipeline import Prepared, Written, one_ahead, part_of
+from seqdl.variants.jobs.remote import Answer, score_part
 from seqdl.variants.scored import ScoredBlock
 from seqdl.words import count
 
@@ -168,7 +168,7 @@ def open_team(scheduler: str, worker_timeout: float = 60.0) -> Iterator[Team]:
     Parameters
     ----------
     scheduler : str
-        See `seqdl.variants.cluster.check_scheduler`.
+        See `seqdl.variants.jobs.cluster.check_scheduler`.
     worker_timeout : float
         Seconds that it may be without a worker.
 
@@ -195,7 +195,7 @@ def distributed_blocks(
     clock: Clock,
     written: Written,
 ) -> Iterator[tuple[ScoredBlock, tuple[int, int], bool]]:
-    """Score on a cluster; the twin of `seqdl.variants.pipeline.local_blocks`.
+    """Score on a cluster; the twin of `seqdl.variants.jobs.pipeline.local_blocks`.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def distributed_blocks(
         for all chunks that are under way.
     team : Team
     job : str
-        See `seqdl.variants.remote.keep_job`.
+        See `seqdl.variants.jobs.remote.keep_job`.
     parts : Parts
     progress : Progress
         Advanced by alleles.

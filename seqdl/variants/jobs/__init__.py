@@ -1,0 +1,1 @@
+"""How the work is done: chunk by chunk, kept until the output is whole, on one machine or on many."""
