@@ -169,11 +169,11 @@ def _output(out: str | Path | None, scorer: Scorer, overwrite: bool, source: str
             raise InputError("`out` must say where the background goes: this run has no folder.")
         out = scorer.network.folder / FILE
     out = require_writable(out)
-    if out.suffix not in (".h5", ".hdf5"):
-        raise InputError(f"A background is an HDF5 file: its name ends in .h5. Received: {str(out)!r}.")
     require_other(out, source, scorer.network.model_file)
     if out.exists() and not overwrite:
         raise InputError(f"{out} exists, and `overwrite` is off. Give another name, or let it be replaced.")
+    if out.suffix not in (".h5", ".hdf5"):
+        raise InputError(f"A background is an HDF5 file: its name ends in .h5. Received: {str(out)!r}.")
     return out
 
 
