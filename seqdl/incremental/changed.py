@@ -1,4 +1,4 @@
-"""What a batch of changes makes of one tensor: the strip's rows, as values or as differences from the reference."""
+"""What a batch of changes makes of one tensor: the strip's rows, as values or as differences."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def _places(first, count: int):
 class Changed:
     """One tensor of the changed sequences, on its strip.
 
-    It is held as values or as differences, whichever a step gave, and the other is made when asked for. Values
-    of rows outside the tensor are arbitrary but finite; differences there are 0.
+    It is held as values or as differences from the reference, whichever a step gave; the other is made when
+    asked for. Values of rows outside the tensor are arbitrary but finite; differences there are 0.
 
     Parameters
     ----------

@@ -17,7 +17,7 @@ _FLOOR = 1e-3  # outputs are not taken for smaller than this
 class RunEngine:
     """Evaluate edits of both strands on strips, and fall back to full passes where these do not hold.
 
-    The first time that changes of a width come, a sample of them, the outermost among them, is passed whole as
+    The first time that changes of a width come, a sample of them, both ends among them, is passed whole as
     well. If the numbers differ by more than `TOLERANCE` of the largest output, strips are not used any more.
 
     Parameters
@@ -163,8 +163,8 @@ def choose_engine(
         if engine == "incremental":
             raise InputError(
                 f"In the network {model.name!r} a changed base reaches everything from "
-                f"{strips.plan(1).steps[0].step.name!r} on, so nothing can be reused. Leave `engine` (--engine) "
-                "out, or give 'full'."
+                f"{strips.plan(1).steps[0].step.name!r} on, so nothing can be reused. Leave `engine` "
+                "(--engine) out, or give 'full'."
             )
         return full
     average = averages_strands(run, strand_average) if run is not None else bool(strand_average)

@@ -15,15 +15,15 @@ def compile_function(function: Callable, model) -> Callable:
     Parameters
     ----------
     function : callable
-        Takes nested dictionaries and lists of tensors, returns the same. Keep all shapes the same from call to
-        call: each new one is compiled anew.
+        Takes nested dictionaries and lists of tensors, returns the same. Keep all shapes the same from call
+        to call: each new one is compiled anew.
     model : keras.Model
         Whose variables the function reads. Losses that its layers add are dropped.
 
     Returns
     -------
     callable
-        ``f(*arguments)``, NumPy arrays or what an earlier call returned; the results stay where they are made.
+        ``f(*arguments)``, NumPy arrays or what an earlier call returned; results stay where they are made.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def _quietly(function: Callable, state, *arguments):
 def _tensorflow(function: Callable, model) -> Callable:
     import tensorflow as tf
 
-    # A partial is one of a kind: TensorFlow takes functions of the same code for one that is traced again and again.
+    # A partial is one of a kind. Functions of the same code TensorFlow takes for one, traced again and again.
     compiled = tf.function(partial(_quietly, function, ()), autograph=False)
     return lambda *arguments: compiled(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
 

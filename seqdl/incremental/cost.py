@@ -10,8 +10,9 @@ from seqdl.incremental.program import Step
 def operations(step: Step, shapes: dict[int, tuple]) -> float:
     """Count the floating-point operations of a step for one sequence, whole.
 
-    Convolutions and dense layers exactly; a layer with weights that is not known (recurrent, attention) as two
-    operations a weight and row; everything else as one operation for each number it gives or, if more, reads.
+    Convolutions and dense layers exactly; a layer with weights that is not known (recurrent, attention) as
+    two operations a weight and row; everything else as one operation for each number it gives
+    or, if more, reads.
 
     Parameters
     ----------

@@ -61,7 +61,7 @@ class IncrementalEngine:
         return self._plans[width]
 
     def by_strips(self, width: int) -> bool:
-        """Tell whether substitutions of `width` bases are evaluated on strips, if there are many of a sequence."""
+        """Tell whether substitutions of `width` bases go on strips, if there are many of a sequence."""
         if not 0 < width <= self.window or bucket(width) > self.window:
             return False
         plan = self.plan(bucket(width))
@@ -124,7 +124,7 @@ class IncrementalEngine:
 
     @staticmethod
     def _block(evaluation, sequences: int) -> int:
-        """Choose how many sequences are cached at once: one, or as many as fit (few shapes, few compilations)."""
+        """Choose how many sequences are cached at once: one, or as many as fit, so that shapes are few."""
         fit = int(min(_SEQUENCES, CACHE // max(evaluation.bytes_a_sequence(), 1)))
         return 1 if sequences == 1 else max(1, fit)
 

@@ -1,8 +1,8 @@
-"""Which rows of each tensor a change of the sequence can reach: the strip, worked out from a network's layers.
+"""Which rows of each tensor a change of the sequence can reach: the strip, from a network's layers.
 
-A change of `width` bases that begins at base s reaches, in a tensor of `length` rows, at most `Strip.width` rows
-that begin at ``(s + add) // stride``. Widths are constants, so shapes are; rows may lie outside the tensor, at its
-ends, and are then nobody's. Both kinds of step keep this form: a filter adds to `add`, a stride multiplies.
+A change of `width` bases that begins at base s reaches, in a tensor of `length` rows, at most `Strip.width`
+rows, from row ``(s + add) // stride`` on. Widths are constants, so shapes are; rows may lie outside the
+tensor, at its ends, and are then nobody's. A filter adds to `add`, a stride multiplies: the form stays.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Strip(NamedTuple):
         return Strip(length, width, self.add + rows * self.stride, self.stride)
 
     def through(self, size: int, stride: int, left: int, length: int) -> Strip:
-        """Return the strip after windows of `size` rows, `stride` apart, the first `left` rows before row 0."""
+        """Return the strip after windows of `size` rows, `stride` apart, the first `left` before row 0."""
         width = (self.width + size - 2) // stride + 1
         # The first window that ends at or after the strip's first row.
         add = self.add + (left - size + stride) * self.stride
@@ -124,7 +124,7 @@ class Plan(NamedTuple):
         return self.full / max(self.part, 1.0)
 
     def inside(self) -> tuple[int, int]:
-        """Return the first and the last base s whose change reads no row beyond an end (last < first: none)."""
+        """Return the first and last base s whose change reads no row beyond an end (last < first: none)."""
         ranges = [strip.inside() for strip in self.reads] or [(0, -1)]
         return max(first for first, _ in ranges), min(last for _, last in ranges)
 

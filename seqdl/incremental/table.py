@@ -17,8 +17,9 @@ def reach_rows(plan: Plan) -> list[tuple[str, ...]]:
     Returns
     -------
     list of tuple of str
-        Layer, kind, rows of its output, rows that a change reaches ("all" for whole tensors, "-" where a tensor
-        has no rows), millions of floating-point operations of a full pass and of a change, and their ratio.
+        Layer, kind, rows of its output, rows that a change reaches ("all" for whole tensors, "-" where a
+        tensor has no rows), millions of floating-point operations of a full pass and of a change,
+        and their ratio.
     """
     rows = [HEADER]
     for item in plan.steps:

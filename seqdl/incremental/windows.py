@@ -36,7 +36,7 @@ class Convolution(Rule):
         return stride, last - first + 1, -first
 
     def cost(self, step, forms, shapes, full):
-        """Each row of the input meets each tap; what goes through a strided or separable one is the output's."""
+        """Each row of the input meets each tap; strided and separable kernels meet the rows of the output."""
         form = forms[0]
         stride, size, left = self.window(step, form.length)
         if self._by_rows(step):
@@ -147,7 +147,9 @@ class Pooling(Rule):
         number = ops.expand_dims(ops.arange(m, dtype="int32") * (before + width + after) + begin, 1)
         places = number + ops.arange(strip.width, dtype="int32") * stride
 
-        def row(tap: int, of=ops.reshape(rows, (-1, channels))):
+        rows = ops.reshape(rows, (-1, channels))
+
+        def row(tap: int, of=rows):
             return ops.take(of, places + tap, axis=0)
 
         if step.kind == "LogitPooling":

@@ -1,4 +1,4 @@
-"""Random networks of every layer that the engine knows, drawn by hypothesis, and what they are tested with."""
+"""Random networks of the layers that the engine knows, and what they are tested with."""
 
 from __future__ import annotations
 

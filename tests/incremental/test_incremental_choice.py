@@ -156,7 +156,8 @@ def test_the_laws_hold_on_jax():
     pytest.importorskip("jax")
     here = Path(__file__).parent
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "every_place or basset or random",
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k",
+         "every_place or basset or random",
          str(here / "test_incremental_models.py"), str(here / "test_incremental_graphs.py")],
         env={**os.environ, "KERAS_BACKEND": "jax", "CUDA_VISIBLE_DEVICES": "-1"}, cwd=here.parents[1],
         capture_output=True, text=True, timeout=580, check=False,

@@ -112,9 +112,9 @@ def mutagenesis(
     allow_genome_mismatch : bool
         Go on with another genome than the card's.
     engine : {"auto", "incremental", "full"} or Engine, optional
-        What evaluates the edits: "auto", the default, recomputes only what a substitution can reach where that
-        pays, and checks it against full passes (`seqdl.incremental.choose`). An engine of your own gives one
-        number for each of the targets that `target` names.
+        What evaluates the edits: "auto", the default, recomputes only what a substitution can reach where
+        that pays, and checks it against full passes (`seqdl.incremental.choose`). An engine of your own
+        gives one number for each of the targets that `target` names.
 
     Returns
     -------
