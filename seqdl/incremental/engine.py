@@ -88,6 +88,8 @@ class IncrementalEngine:
 
     def on_strips(self, codes: np.ndarray, edits: Edits) -> np.ndarray:
         """Return the outputs, (m, ...), of substitutions, evaluated on strips whether that pays or not."""
+        from keras import ops
+
         from seqdl.prediction.predictor import require_finite
 
         width = edits.inserted.shape[1]
@@ -107,7 +109,7 @@ class IncrementalEngine:
                     kept, (of[chosen][fill] - first).astype(np.int32), starts[fill].astype(np.int32),
                     change[fill], batch.leaves,
                 )  # fmt: skip
-                result = np.asarray(result)[: len(batch.which)]
+                result = ops.convert_to_numpy(result)[: len(batch.which)]
                 require_finite(result)
                 if out is None:
                     out = np.empty((len(edits.rows), *result.shape[1:]), np.float32)
