@@ -113,6 +113,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stop at an unphased heterozygote (default), or reject it",
     )  # fmt: skip
     parser.add_argument(
+        "--engine", choices=("full", "incremental"), default="full",
+        help="whole passes, or of a substitution only what it can reach: faster, equal but for rounding "
+        "(default: full)",
+    )  # fmt: skip
+    parser.add_argument(
         "--share-reference", type=int, default=0, metavar="BASES",
         help="variants in one tile of so many bases share a reference window: fewer predictions, but the "
         "variants lie beside the anchor, so the numbers change (default: 0, off)",
@@ -184,6 +189,7 @@ def run(args: argparse.Namespace) -> int:
             draws=args.draws,
             seed=args.seed,
             normalize=args.normalize,
+            engine=args.engine,
             share_reference=args.share_reference,
             haplotypes=args.haplotypes,
             haplotype_effect=args.haplotype_effect,

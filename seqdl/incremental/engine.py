@@ -209,3 +209,28 @@ def _changes(codes: np.ndarray, rows: np.ndarray, edits: Edits, chosen: np.ndarr
     new = old.copy()
     np.put_along_axis(new, (at - starts)[:, None] + np.arange(inserted.shape[1]), inserted, axis=1)
     return starts, TABLE.take(new, axis=0) - TABLE.take(old, axis=0)
+
+
+def changes_between(old: np.ndarray, new: np.ndarray, first: np.ndarray, width: int):
+    """Return where windows differ from others, `width` bases each, moved in at the right end.
+
+    Parameters
+    ----------
+    old, new : uint8 arrays, (m, L)
+    first : int array, (m,)
+        Their first different base.
+    width : int
+        Bases that hold all differences.
+
+    Returns
+    -------
+    starts : int64 array, (m,)
+    change : float32 array, (m, width, 4)
+        One-hot: the new bases less the old ones.
+    """
+    from seqdl.layers.one_hot import TABLE
+
+    starts = np.minimum(first.astype(np.int64), old.shape[1] - width)
+    at = starts[:, None] + np.arange(width)
+    taken = (TABLE.take(np.take_along_axis(codes, at, axis=1), axis=0) for codes in (new, old))
+    return starts, np.subtract(*taken)

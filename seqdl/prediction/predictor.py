@@ -42,6 +42,9 @@ class Predictor:
         card says; False for a model. RNA has one strand and is never averaged.
     precision : {"float32", "bfloat16"}
         Of the computation. bfloat16 is for a quick look, and warns.
+    strips : bool
+        Recompute of a window that differs from another one (argument `of` of the methods) only what the
+        difference can reach, see `seqdl.incremental`; the numbers differ by rounding.
 
     Attributes
     ----------
@@ -74,6 +77,7 @@ class Predictor:
         batch_size: int | None = None,
         strand_average: bool | None = None,
         precision: str = "float32",
+        strips: bool = False,
     ) -> None:
         if batch_size is not None and (int(batch_size) != batch_size or batch_size < 1):
             raise InputError(f"`batch_size` must be a positive whole number. Received: {batch_size!r}.")
@@ -106,14 +110,23 @@ class Predictor:
         # Which output of the turned sequence is this target's.
         self._turned = np.argsort(run.strand_pairs) if run is not None else np.arange(self.n_targets)
         self._compiled: dict[int, keras.Model] = {}
+        self._pairs = None
+        if strips:
+            from seqdl.incremental.pairs import PairedForward
 
-    def logits(self, codes: np.ndarray) -> np.ndarray:
+            if precision != "float32":
+                raise InputError("Incremental evaluation is exact in float32 only: leave `precision` out.")
+            self._pairs = PairedForward(self._ends_at, self._forward)
+
+    def logits(self, codes: np.ndarray, of: np.ndarray | None = None) -> np.ndarray:
         """Predict the log odds of every target.
 
         Parameters
         ----------
         codes : uint8 array, shape (n, window)
             A 0, C 1, G 2, T 3, N 4, or with structure up to 19; not one-hot.
+        of : int64 array, shape (n,), optional
+            Which window each one is a change of, its own place for the others: see `strips`.
 
         Returns
         -------
@@ -128,10 +141,10 @@ class Predictor:
         from scipy.special import log_expit
 
         codes = self._check(codes, "binary")
-        forward = self._forward(codes)
+        forward = self._forward(codes, of)
         if not self.strand_average:
             return forward
-        reverse = self._other_strand(codes)
+        reverse = self._other_strand(codes, of)
         # log p/(1-p) of p = (p1 + p2)/2, from logs throughout: exact where p is nearly 0 or 1.
         one, two = forward.astype(np.float64), reverse.astype(np.float64)
         on = np.logaddexp(log_expit(one), log_expit(two))
@@ -148,12 +161,12 @@ class Predictor:
             return forward
         return (forward + expit(self._other_strand(codes))) / np.float32(2)
 
-    def coverage(self, codes: np.ndarray) -> np.ndarray:
+    def coverage(self, codes: np.ndarray, of: np.ndarray | None = None) -> np.ndarray:
         """Predict every target's values along the window's middle.
 
         Parameters
         ----------
-        codes : uint8 array, shape (n, window)
+        codes, of
             As in `logits`.
 
         Returns
@@ -169,18 +182,18 @@ class Predictor:
             probabilities.
         """
         codes = self._check(codes, "coverage")
-        forward = self._forward(codes)
+        forward = self._forward(codes, of)
         if self.strand_average:
-            forward += self._other_strand(codes)
+            forward += self._other_strand(codes, of)
             forward /= np.float32(2)
         return forward
 
-    def strand(self, codes: np.ndarray, reverse: bool) -> np.ndarray:
+    def strand(self, codes: np.ndarray, reverse: bool, of: np.ndarray | None = None) -> np.ndarray:
         """Predict from one strand alone, whatever the card says.
 
         Parameters
         ----------
-        codes : uint8 array, shape (n, window)
+        codes, of
             As in `logits`.
         reverse : bool
             Read the reverse complement, and turn bins and targets back to this strand.
@@ -196,15 +209,15 @@ class Predictor:
             As `logits`.
         """
         codes = self._check(codes, self.task)
-        return self._other_strand(codes) if reverse else self._forward(codes)
+        return self._other_strand(codes, of) if reverse else self._forward(codes, of)
 
     def values(self, codes: np.ndarray) -> np.ndarray:
         """Predict what the model predicts: `probabilities` or `coverage`."""
         return self.coverage(codes) if self.task == "coverage" else self.probabilities(codes)
 
-    def _other_strand(self, codes: np.ndarray) -> np.ndarray:
+    def _other_strand(self, codes: np.ndarray, of: np.ndarray | None = None) -> np.ndarray:
         """Run the reverse complement, and turn bins and targets back to this strand."""
-        return reverse_values(self._forward(reverse_complement(codes)), self._turned)
+        return reverse_values(self._forward(reverse_complement(codes), of), self._turned)
 
     def _check(self, codes: np.ndarray, task: str) -> np.ndarray:
         if task != self.task:
@@ -230,7 +243,11 @@ class Predictor:
             )
         return codes.astype(np.uint8, copy=False)
 
-    def _forward(self, codes: np.ndarray) -> np.ndarray:
+    def _forward(self, codes: np.ndarray, of: np.ndarray | None = None) -> np.ndarray:
+        if of is not None and self._pairs is not None and len(codes):
+            found = self._pairs(codes, of)
+            require_finite(found)
+            return found
         out = np.empty((len(codes), *self.output_shape), np.float32)
         if not len(codes):
             return out

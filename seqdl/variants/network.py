@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 class Asker(NamedTuple):
     """One network ready to be asked: codes (n, window) in, its outputs (log odds or coverage) out.
 
-    `mean` averages strands as the run's card says; ``strand(codes, reverse)`` reads one of them.
+    `mean` averages strands as the run's card says; ``strand(codes, reverse)`` reads one of them. With the
+    incremental engine both take `of` as well, see `seqdl.prediction.predictor.Predictor.logits`.
     """
 
-    mean: Callable[[np.ndarray], np.ndarray]
-    strand: Callable[[np.ndarray, bool], np.ndarray] | None = None
+    mean: Callable[..., np.ndarray]
+    strand: Callable[..., np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ def open_network(run: object, genome: Genome, options: ScoringOptions) -> Networ
     if isinstance(run, Network):
         return run
     if hasattr(run, "logits"):
+        if options.engine != "full":
+            raise InputError("`engine` incremental needs a run folder, whose layers it follows.")
         names = tuple(map(str, run.target_names))
         return Network(
             asker=Asker(run.logits),
@@ -137,7 +140,8 @@ def open_network(run: object, genome: Genome, options: ScoringOptions) -> Networ
         if model is not None:
             one = copy(run)
             one.__dict__["model"] = model  # a cached property's value: the card is the run's
-        return Predictor(one, options.batch_size, options.strand_average, options.precision)
+        strips = options.engine == "incremental"
+        return Predictor(one, options.batch_size, options.strand_average, options.precision, strips)
 
     _require_room(options.batch_size, int(run.window))
     whole = predictor()

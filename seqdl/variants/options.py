@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from seqdl.errors import InputError, require_at_least
+from seqdl.errors import InputError, require_at_least, require_one_of
 from seqdl.variants.screen import check_policy
 from seqdl.words import suggest
 
 AUTO, NONE = "auto", "none"  # of `background` and `calibration`
+ENGINES = ("full", "incremental")
 SPREADS = ("members", "strands", "shifts", "dropout")
 
 
@@ -46,6 +47,8 @@ class ScoringOptions:
         Thinned networks of Monte-Carlo dropout, and where they begin.
     normalize : bool
         Left-align and trim alleles first.
+    engine : {"full", "incremental"}
+        Whole passes, or of a substitution's window only what it can reach (`seqdl.incremental`).
     share_reference : int
         Bases of a tile whose variants share one reference window; 0 gives each its own.
     haplotypes : str or None
@@ -72,6 +75,7 @@ class ScoringOptions:
     draws: int = 10
     seed: int = 1
     normalize: bool = False
+    engine: str = "full"
     share_reference: int = 0
     haplotypes: str | None = None
     haplotype_effect: str = "joint"
@@ -108,6 +112,7 @@ def check_options(options: ScoringOptions) -> ScoringOptions:
         Naming the option.
     """
     check_policy(options.ref_mismatch)
+    require_one_of("engine", options.engine, ENGINES)
     if options.batch_size is not None and options.batch_size < 1:
         raise InputError(
             f"`batch_size` must be a positive number of windows. Received: {options.batch_size}."

@@ -34,10 +34,13 @@ def predict_pairs(
     first = ~screened.shared[rows]
     first[:1] = True
     among = (screened.moved >= rows.start) & (screened.moved < rows.stop)
+    refs, m, place = int(first.sum()), len(alt), np.cumsum(first) - 1
     codes = [ref[first], alt]
     if among.any():
         codes.append(screened.right[among])
     codes = np.concatenate(codes)
+    of = np.arange(len(codes))
+    of[refs : refs + m] = place
     total, done = len(codes) * passes.passes, 0
 
     def count(predicted: int) -> None:
@@ -45,9 +48,8 @@ def predict_pairs(
         done += predicted
         tick(done, total)
 
-    answers = passes.ask(codes, count)
-    refs, m = int(first.sum()), len(alt)
-    of_ref = answers.take((np.cumsum(first) - 1) if refs < m else slice(0, refs))
+    answers = passes.ask(codes, of, count)
+    of_ref = answers.take(place if refs < m else slice(0, refs))
     of_alt = answers.take(slice(refs, refs + m))
     if among.any():
         moved, bins = screened.moved[among] - rows.start, passes.bins_of(screened.anchors[among])

@@ -87,6 +87,7 @@ class Passes:
         _check_tile(options.share_reference, network.window, anchor)
         self._network, self._chosen = network, chosen
         self._shifts, self._spread = options.shifts, options.spread
+        self._strips = options.engine == "incremental"
         low, high = min(self._shifts), max(self._shifts)
         self._high = max(high, 0)
         reach = self._high - min(low, 0)
@@ -144,12 +145,14 @@ class Passes:
         network = self._network
         return (anchors - self._high - network.margin) // network.resolution - self.bins.start
 
-    def ask(self, codes: np.ndarray, tick: Callable[[int], None] = lambda _: None) -> Answers:
+    def ask(self, codes: np.ndarray, of: np.ndarray, tick: Callable[[int], None] = lambda _: None) -> Answers:
         """Predict.
 
         Parameters
         ----------
         codes : uint8 array, shape (n, self.window)
+        of : int64 array, shape (n,)
+            Which window each one is an alternative of; its own place for the others.
         tick : callable
             Told how many predictions have been made since the last call.
 
@@ -163,7 +166,7 @@ class Passes:
             windows = self._shifted(codes, shift)
             for i, asker in enumerate(self._askers):
                 for k, reverse in enumerate(self._strands):
-                    grid[i, j, k] = self._back(self._one(asker, windows, reverse, tick), shift)
+                    grid[i, j, k] = self._back(self._one(asker, windows, of, reverse, tick), shift)
         sources = {}
         for axis, source in enumerate(("members", "shifts", "strands")):
             if source in self._spread:
@@ -174,7 +177,7 @@ class Passes:
         if self._thinned:
             windows = self._shifted(codes, self._shifts[0])
             sources["dropout"] = [
-                _mean([self._back(self._one(one, windows, None, tick), self._shifts[0])])
+                _mean([self._back(self._one(one, windows, of, None, tick), self._shifts[0])])
                 for one in self._thinned
             ]
         return Answers(_mean(list(grid.values())), sources)
@@ -188,13 +191,22 @@ class Passes:
         return np.ascontiguousarray(codes[:, begin : begin + self._network.window])
 
     def _one(
-        self, asker: Asker, windows: np.ndarray, reverse: bool | None, tick: Callable[[int], None]
+        self,
+        asker: Asker,
+        windows: np.ndarray,
+        of: np.ndarray,
+        reverse: bool | None,
+        tick: Callable[[int], None],
     ) -> np.ndarray:
-        """Ask in pieces of whole batches, so that progress moves; keep the chosen targets."""
-        step, found = 2 * self._network.batch_size, []
-        for start in range(0, max(len(windows), 1), step):
+        """Ask in pieces of whole batches, so that progress moves; keep the chosen targets.
+
+        On strips all at once: a window and what it is an alternative of must not be parted.
+        """
+        step, found = len(windows) if self._strips else 2 * self._network.batch_size, []
+        more = {"of": of} if self._strips else {}
+        for start in range(0, max(len(windows), 1), max(step, 1)):
             piece = windows[start : start + step]
-            answer = asker.mean(piece) if reverse is None else asker.strand(piece, reverse)
+            answer = asker.mean(piece, **more) if reverse is None else asker.strand(piece, reverse, **more)
             found.append(answer[..., self._chosen])
             tick(len(piece))
         answer = np.concatenate(found)

@@ -48,6 +48,7 @@ def score_variants(
     draws: int = 10,
     seed: int = 1,
     normalize: bool = False,
+    engine: str = "full",
     share_reference: int = 0,
     haplotypes: str | None = None,
     haplotype_effect: str = "joint",
@@ -106,6 +107,9 @@ def score_variants(
         Thinned networks of Monte-Carlo dropout.
     normalize : bool
         Left-align and trim alleles before they are scored; the output keeps the record and says what changed.
+    engine : {"full", "incremental"}
+        How the alternative alleles are predicted: by whole passes, or by computing only what a substitution
+        can reach (`seqdl.incremental`), in float32, equal but for rounding. Indels always pass whole.
     share_reference : int
         Bases of a tile whose variants share one reference window: fewer predictions, and the variants lie
         beside the window's anchor, so the numbers change. 0 gives each variant its own.
@@ -166,6 +170,7 @@ def score_variants(
             scores=scores, targets=targets, category=category, ref_mismatch=ref_mismatch, anchor=anchor,
             batch_size=batch_size, strand_average=strand_average, precision=precision, shifts=shifts,
             spread=spread, draws=draws, seed=seed, normalize=normalize, share_reference=share_reference,
+            engine=engine,
             haplotypes=haplotypes, haplotype_effect=haplotype_effect, on_unphased=on_unphased,
             background=None if background is None else str(background),
             calibration=None if calibration is None else str(calibration),

@@ -29,6 +29,7 @@ from seqdl.variants.spread import spread_columns, spread_values
 from seqdl.version import __version__
 
 NORMALIZED = Column("normalized", "pos:ref:alt", "the allele that was scored, where normalising changed it")
+_ON_STRIPS = 1024  # alleles at once with the incremental engine, which is told of whole slices only
 _HELD_BYTES = 1 << 27  # predictions kept at once
 _CHUNK_BYTES = 1 << 26  # windows in a chunk
 _BATCHES_A_CHUNK = 16  # enough that the last batch, which is filled up, weighs little
@@ -143,6 +144,8 @@ class Scorer:
         if options.haplotypes is not None:
             effect = options.haplotype_effect
             yield "haplotypes", f"{options.haplotypes}, {effect} effect ({EFFECTS[effect]})"
+        if options.engine != "full":
+            yield "engine", f"{options.engine} (equals whole passes but for rounding)"
         if options.share_reference:
             yield (
                 "share_reference",
@@ -240,6 +243,8 @@ class Scorer:
         held = _HELD_BYTES // (8 * max(self._passes.numbers, 1))
         batch = self.network.batch_size
         step = max(1, (held // batch * batch or min(held, batch)) // 2)
+        if self.options.engine == "incremental":
+            step = min(step, _ON_STRIPS)
         told = 0
         for start in range(0, m, step):
             rows = slice(start, min(start + step, m))

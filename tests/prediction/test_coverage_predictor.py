@@ -149,7 +149,7 @@ def test_long_windows_go_through_in_small_batches():
     assert default_batch_size(None) == 256
 
 
-def test_verbs_that_need_labels_say_so(tmp_path):
+def test_variants_are_scored_on_dna_alone(tmp_path):
     from seqdl.variants.score import score_variants
 
     run, _ = toy_coverage_run(tmp_path)
@@ -157,10 +157,8 @@ def test_verbs_that_need_labels_say_so(tmp_path):
     vcf.write_text(
         "##fileformat=VCFv4.2\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\nchrA\t900\t.\tA\tC\t.\t.\t.\n"
     )
-    with pytest.raises(
-        InputError, match="Scoring variants compares the log odds of labels.*8 bins of 2 tracks"
-    ):
-        score_variants(run, vcf, tmp_path / "toy_coverage.fa", tmp_path / "s.tsv")
+    score_variants(run, vcf, tmp_path / "toy_coverage.fa", tmp_path / "coverage.tsv")
+    assert "SAD = sum(alt) - sum(ref)" in (tmp_path / "coverage.tsv").read_text()
     card = json.loads((run / "card.json").read_text())
     for entries, words in (({"structured": True, "input_shape": [WINDOW, 7]}, "secondary structure"),
                            ({"alphabet": "ACGU"}, "reads RNA sequences")):  # fmt: skip
