@@ -11,29 +11,6 @@ if TYPE_CHECKING:
     from seqdl.training.run import Run
 
 
-def require_labels(run: Run, what: str) -> None:
-    """Refuse a run that predicts coverage.
-
-    Parameters
-    ----------
-    run : Run
-    what : str
-        What shall be done, such as "Scoring variants".
-
-    Raises
-    ------
-    InputError
-        That says what the run is and what it is good for.
-    """
-    if run.task == "coverage":
-        bins, tracks = run.output_shape
-        raise InputError(
-            f"{what} compares the log odds of labels, one a window. This run predicts coverage, {bins:,} "
-            f"bins of {tracks:,} tracks a window, which has none. Give a run of binary labels; or predict "
-            "the tracks (`seqdl predict --bigwig`)."
-        )
-
-
 def require_bases(run: Run, what: str) -> None:
     """Refuse a run whose input holds the secondary structure as well.
 
