@@ -177,8 +177,12 @@ class Contender(NamedTuple):
 
 STRANDS = ("--scores", "diff", "--strand-average")
 LOW = ("--scores", "diff", "--precision", "bfloat16")
+STRIPS = ("--scores", "diff", "--engine", "incremental")
 CONTENDERS = {
     "seqdl": Contender("seqdl score-variants, HDF5", "keras", ".h5", (256,), seqdl),
+    "seqdl_strips": Contender(
+        "seqdl score-variants, incremental, HDF5", "keras", ".h5", (256,), lambda work: seqdl(work, *STRIPS)
+    ),
     "seqdl_default": Contender(
         "seqdl score-variants, .tsv.gz, two scores", "keras", ".tsv.gz", (256,),
         lambda work: seqdl(work, "--scores", "diff,logit_diff"),

@@ -6,11 +6,18 @@ import pytest
 from hypothesis import settings
 
 from seqdl.cli.quiet import quiet_tensorflow
+from seqdl.progress import set_quiet
 
 quiet_tensorflow()
 # Speed belongs in benchmarks/: a test that times out on a busy machine says nothing about the code.
 settings.register_profile("seqdl", deadline=None)
 settings.load_profile("seqdl")
+
+
+@pytest.fixture(autouse=True)
+def speaking():
+    """Let each test hear what is said: a command with --quiet leaves the process quiet."""
+    set_quiet(False)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -27,7 +27,8 @@ def made(tmp_path_factory):
 
 def write_scores(path, made, effect_of, leave_out=0):
     """Write a table of scores and its rejects, with `effect_of(row)` -> {target: diff}."""
-    meta = json.dumps({"targets": TARGETS, "scores": ["diff"]})
+    described = {"format": "seqdl-scores", "version": 1, "targets": TARGETS, "scores": ["diff"]}
+    meta = json.dumps(described)
     head = ["#CHROM", "POS", "ID", "REF", "ALT", "FLAG", "MAX_TARGET", "MAX_REF", "MAX_ALT", "MAX_ABS_DIFF"]
     lines = [f"##meta={meta}", "\t".join(head + [f"{t}:diff" for t in TARGETS])]
     rejects = ["#CHROM\tPOS\tID\tREF\tALT\tREASON\tDETAIL"]

@@ -50,7 +50,9 @@ def trial_table(study, parameters: tuple[Parameter, ...]) -> pd.DataFrame:
             # A choice is stored as JSON text, which is how a table shows it too.
             row[parameter.label] = value
         rows.append({**row, "reason": told["reason"]})
-    table = pd.DataFrame(rows)
+    columns = ["trial", "state", "value", "best_epoch", "epochs_run", "seconds"]
+    columns += [*(parameter.label for parameter in parameters), "reason"]
+    table = pd.DataFrame(rows, columns=columns)  # named, for a search whose time was over before a trial began
     table["value"] = table["value"].astype(float)
     table["best_epoch"] = table["best_epoch"].astype("Int64")
     return table

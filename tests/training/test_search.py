@@ -164,6 +164,8 @@ def test_time_is_kept(toy, tmp_path, monkeypatch):
     pretend(monkeypatch)
     with pytest.raises(InputError, match="No trial"):
         search(data, tmp_path / "s", trials=3, space=SPACE, timeout=1e-6, **CHOICES)
+    with pytest.raises(InputError, match="No trial"):  # not even one that was begun
+        search(data, tmp_path / "t", trials=3, space=SPACE, timeout=1e-12, **CHOICES)
     found = search(data, tmp_path / "s", trials=2, space=SPACE, resume=True, **CHOICES)
     assert (found.table["state"] == "finished").any()
 
