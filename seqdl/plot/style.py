@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import warnings
 from contextlib import contextmanager
 
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
@@ -147,7 +148,9 @@ def figure_bytes(figure, suffix: str = ".svg", dpi: int = 160) -> bytes:
     kind = suffix.lstrip(".").lower()
     metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     buffer = io.BytesIO()
-    with style():
+    with style(), warnings.catch_warnings():
+        # On a busy machine Matplotlib complains that it took a second to place a legend.
+        warnings.filterwarnings("ignore", message="Creating legend with loc")
         figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
     return buffer.getvalue()
 
