@@ -11,7 +11,7 @@ from seqdl.interpret.mutagenesis.edits import Edits, FullPass, apply_edits
 ENGINES = ("auto", "incremental", "full")
 SAMPLE = 8  # mutants of the check
 TOLERANCE = 1e-5  # of the largest output in the sample: what float32 may lose in other orders of its sums
-_FLOOR = 1e-3  # outputs are not taken for smaller than this
+FLOOR = 1e-3  # outputs are not taken for smaller than this
 
 
 class RunEngine:
@@ -79,7 +79,7 @@ class RunEngine:
         starts[0], starts[-1] = 0, length - width
         chosen = Edits(edits.rows[which], starts, width, edits.inserted[which])
         expected = self._full.reference(apply_edits(codes, chosen))
-        scale = max(float(np.abs(expected).max()), _FLOOR)
+        scale = max(float(np.abs(expected).max()), FLOOR)
         found = float(np.abs(self._by_strips(codes, chosen) - expected).max()) / scale
         self.difference = found if np.isnan(self.difference) else max(self.difference, found)
         self.failed = self.failed or not found <= TOLERANCE

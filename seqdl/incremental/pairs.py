@@ -11,13 +11,12 @@ from collections.abc import Callable
 import numpy as np
 
 from seqdl.errors import InputError
-from seqdl.incremental.choose import SAMPLE, TOLERANCE
+from seqdl.incremental.choose import FLOOR, SAMPLE, TOLERANCE
 from seqdl.incremental.engine import CACHE, LEAST, IncrementalEngine, changes_between
 from seqdl.progress import say
 
 _WIDEST = 16  # bases; what differs in more of them passes whole
 _MOST = 64  # windows that are cached at once
-_FLOOR = 1e-3  # outputs are not taken for smaller than this
 
 
 class PairedForward:
@@ -98,7 +97,7 @@ class PairedForward:
         self._checked.add(wide)
         for places, found in self._on_strips(wide, codes, chosen, of, first):
             expected = self._full(codes[places])
-            scale = max(float(np.abs(expected).max()), _FLOOR)
+            scale = max(float(np.abs(expected).max()), FLOOR)
             difference = float(np.abs(found - expected).max()) / scale
             if not difference <= TOLERANCE:
                 self.failed = True

@@ -3,6 +3,7 @@
 Every window is asked in a grid of passes (member x shift x strand). The mean over the grid is the
 prediction. Where the spread over a source is wanted, the mean over the *other* sources is kept for
 each of its entries as well, so that a score can be computed for every member, every shift, and so on.
+Thinned networks (dropout) are asked at the first shift alone, and only their spread is used.
 
 A window that is moved to the left by s bases has its bins s bases to the left: they are brought back
 by weighing neighbouring bins (a bin's value is taken as spread evenly over its bases), and bins that
