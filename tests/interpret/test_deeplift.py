@@ -82,16 +82,20 @@ def test_contributions_add_up_on_every_registered_network(entry, preset, head):
 
 
 def tower(*steps, flat=True):
-    """Build a network: a wide convolution, then the steps, then one number."""
+    """Build a network: a wide convolution, then the steps, then one number.
+
+    Its own layers have names that no step of `STEPS` has: those were counted when this file was read, and
+    Keras counts from one again for whoever has cleared its session since.
+    """
     keras.utils.set_random_seed(3)
     inputs = keras.Input((LENGTH, 4))
-    x = layers.Conv1D(6, 5, padding="same", kernel_initializer="he_normal")(inputs)
+    x = layers.Conv1D(6, 5, padding="same", kernel_initializer="he_normal", name="first")(inputs)
     for step in steps:
         x = step(x)
     if len(x.shape) == 3 and flat:
-        x = layers.Flatten()(x)
-    x = layers.Dense(8, activation="tanh")(x)
-    return keras.Model(inputs, layers.Dense(2, bias_initializer="normal")(x))
+        x = layers.Flatten(name="flat")(x)
+    x = layers.Dense(8, activation="tanh", name="hidden")(x)
+    return keras.Model(inputs, layers.Dense(2, bias_initializer="normal", name="two")(x))
 
 
 def normalised(layer):
