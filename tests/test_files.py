@@ -64,6 +64,7 @@ def test_lines_are_numbered_whatever_the_file(tmp_path):
         (gzip.compress(b"line\n" * 9999)[:50], "truncated"),
         (b"a\x00b\n", "binary"),
     ],
+    ids=["empty", "not_text", "truncated", "binary"],
 )
 def test_bad_text_is_named(tmp_path, content, words):
     (tmp_path / "f").write_bytes(content)
