@@ -81,6 +81,23 @@ def style():
         yield
 
 
+def use_style(scale: float = 1.15) -> None:
+    """Apply seqdl's settings to pyplot for the rest of the session, as the lessons do.
+
+    Parameters
+    ----------
+    scale : float
+        Factor of all letters and lines; a projector wants them a little larger than paper does.
+    """
+    import matplotlib
+
+    sizes = {name: value * scale for name, value in RC.items() if name.endswith(("size", "linewidth"))}
+    matplotlib.rcParams.update({**RC, **sizes, "axes.prop_cycle": matplotlib.cycler(color=PALETTE)})
+    matplotlib.rcParams.update(
+        {"figure.figsize": (6.4, 3.4), "figure.dpi": 90, "figure.constrained_layout.use": True}
+    )
+
+
 def color_of(model: str, index: int = 0) -> str:
     """Return the colour of a model or baseline, or the palette's for a name not known here.
 
