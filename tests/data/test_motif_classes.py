@@ -230,7 +230,7 @@ def test_the_command_writes_them(tmp_path, capsys):
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
     rows = np.flatnonzero(simulate_motif_classes(80, seed=3).labels == 2)
-    assert read_fasta(tmp_path / "a" / "class_2.fa").names == [f"seq_{row}" for row in rows]
+    assert list(read_fasta(tmp_path / "a" / "class_2.fa").names) == [f"seq_{row}" for row in rows]
 
 
 def test_the_command_refuses_flags_of_the_other_kind(tmp_path, capsys):
