@@ -80,7 +80,7 @@ _CONSENSUS = {
 # The grammar is about how motifs stand, so its motifs are hard to mistake: 0.97 a letter.
 _SHARP = {"SOX": "CCATTGTTC", "RUNX": "TGTGGTTTG"}
 
-_NEAR, _FAR = (4, 10), (60, 110)
+_NEAR, _FAR = (10, 20), (60, 110)
 _FEW = (1, 3)
 _REPEATED = (3, 10)
 RECIPES = {

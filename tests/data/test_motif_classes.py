@@ -135,7 +135,7 @@ def test_the_grammar_is_in_the_arrangement_alone():
     sox = data.motif_names.index("SOX")
     # on the strand on which the left motif reads forwards, which of the two comes first?
     sox_first = (motifs[:, 0] == sox) == (strands[:, 0] > 0)
-    near = gap <= 10
+    near = gap <= 20
     facing = ~same & (strands[:, 0] > 0)
     rule = np.select([near & same & sox_first, near & same, near & facing, gap >= 60], [0, 1, 2, 3], -1)
     np.testing.assert_array_equal(rule, data.labels)
