@@ -1,18 +1,20 @@
 # seqdl from a fresh clone: `make demo`, `make test`. Everything that is installed goes into $(VENV);
 # only bedtools comes from the system's packages, and only where that needs no password.
 #   VENV=/somewhere make demo             another place for the environment
+#   WORKERS=8 make test                   more test processes at once; each wants 2 GB
 #   SEQDL_PYTHON=/path/to/python make …   an environment of your own, in which seqdl is installed already
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast install install-test bedtools clean distclean
+.PHONY: help demo notebooks test test-fast install install-test bedtools clean distclean
 
 VENV ?= .venv
 PYTHON ?= python3
 OUT ?= demo
 PYTEST_ARGS ?=
+WORKERS ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
@@ -30,6 +32,7 @@ help:
 	echo "make demo       set everything up and do the main job on a simulated genome (about 5 minutes)"
 	echo "make test       set everything up and run all tests (about 20 minutes)"
 	echo "make test-fast  the tests without the slow ones (a few minutes)"
+	echo "make notebooks  run every lesson anew and keep its outputs (about 25 minutes; LESSONS=02_convolutions for one)"
 	echo "make install    only set up: $(VENV), the package, bedtools"
 	echo "make clean      remove what the demo and the tests wrote;  make distclean: $(VENV) too"
 
@@ -37,10 +40,13 @@ demo: bedtools $(INSTALLED)
 	"$(RUN)" -m seqdl.cli.main demo --out "$(OUT)"
 
 test: bedtools $(INSTALLED_TEST)
-	"$(RUN)" -m pytest -q $(PYTEST_ARGS)
+	"$(RUN)" -m pytest -q -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 test-fast: bedtools $(INSTALLED_TEST)
-	"$(RUN)" -m pytest -q -m "not slow" $(PYTEST_ARGS)
+	"$(RUN)" -m pytest -q -n $(WORKERS) --dist worksteal -m "not slow" $(PYTEST_ARGS)
+
+notebooks: bedtools $(INSTALLED_TEST)
+	"$(RUN)" notebooks/make_lessons.py $(LESSONS)
 
 install: bedtools $(INSTALLED)
 

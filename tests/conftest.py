@@ -1,6 +1,8 @@
 """What holds for every test: an own cache folder, no deadline on a busy machine, quiet TensorFlow."""
 
 import os
+import platform
+from importlib.metadata import distributions
 
 import pytest
 from hypothesis import settings
@@ -12,6 +14,14 @@ quiet_tensorflow()
 # Speed belongs in benchmarks/: a test that times out on a busy machine says nothing about the code.
 settings.register_profile("seqdl", deadline=None)
 settings.load_profile("seqdl")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say on which versions the tests were run."""
+    names = ("tensorflow", "keras", "jax", "numpy", "pandas", "scikit-learn", "matplotlib")
+    here = {item.name.lower(): item.version for item in distributions() if item.name}
+    versions = ", ".join(f"{name} {here[name]}" for name in names if name in here)
+    terminalreporter.write_line(f"Python {platform.python_version()}, {versions}")
 
 
 @pytest.fixture(autouse=True)

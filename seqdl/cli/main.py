@@ -39,6 +39,7 @@ VERBS = {
     "marginalize": ("seqdl.cli.marginalize", "put motifs into backgrounds and measure their effect"),
     "report": ("seqdl.cli.report", "write one HTML page about a run"),
     "models": ("seqdl.cli.models", "list the networks, or show one"),
+    "notebooks": ("seqdl.cli.notebooks", "list the lessons, or copy them into a folder"),
     "demo": ("seqdl.cli.demo", "do the whole job on a simulated genome and check it against the truth"),
 }
 EXAMPLES = """\

@@ -414,7 +414,7 @@ def test_every_package_and_the_manifests_are_in_the_wheel():
     setup.read(ROOT / "setup.cfg")
     listed = set(setup["options"]["packages"].split())
     found = {".".join(p.parent.relative_to(ROOT).parts) for p in (ROOT / "seqdl").rglob("__init__.py")}
-    assert listed == found | {"seqdl.data_manifests"}
+    assert listed == found | {"seqdl.data_manifests", "seqdl.notebooks"}
     assert manifest_folder() == ROOT / "data_manifests"
 
 
