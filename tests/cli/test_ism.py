@@ -64,11 +64,28 @@ def test_a_track_for_the_genome_browser(folder, tmp_path):
         assert file.header()["nBasesCovered"] == 30 and file.header()["maxVal"] > 0.5
 
 
+def test_whole_regions_go_straight_to_tracks(folder, tmp_path, capsys):
+    pyBigWig = pytest.importorskip("pyBigWig")
+    (folder / "loci.bed").write_text("chrI\t100\t400\ta\nchrI\t390\t420\tb\nchrII\t0\t7\tc\n")
+    out = ["--out", tmp_path / "m.tsv", "--bigwig", tmp_path / "m.bw"]
+    more = ["--target", "GATA1", "--whole-regions", "--track", "score", "--engine", "incremental"]
+    assert ism(folder, *more, *out, bed="loci.bed") == 0
+    told = capsys.readouterr().out
+    assert "Mutated 327 bases of 2 regions once each, in 8 windows, under GATA1" in told
+    assert f"{tmp_path / 'm.tsv'}, {tmp_path / 'm.bw'}" in told and "Engine: recomputes 1/" in told
+    with pyBigWig.open(str(tmp_path / "m.bw")) as file:
+        heights = file.values("chrI", 100, 420)
+        assert file.header()["nBasesCovered"] == 327 and min(heights) < 0 < max(heights)
+    rows = [line for line in (tmp_path / "m.tsv").read_text().splitlines() if line[0] != "#"]
+    assert len(rows) == 3 * 327
+
+
 def test_dependencies_are_written_and_drawn(folder, tmp_path, capsys):
     out, picture = tmp_path / "pairs.tsv", tmp_path / "pairs.svg"
     more = ["--width", "8", "--dependencies", "--top", "1"]
     assert ism(folder, "--target", "GATA1", *more, "--out", out, "--plot", picture) == 0
-    assert "every two of 8 bases of 3 windows" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "every two of 8 bases of 3 windows" in told and "Engine: " in told
     head = sum(line.startswith("##") for line in out.read_text().splitlines())
     assert len(pd.read_csv(out, sep="\t", skiprows=head)) == 3 * 28
     assert "<svg" in picture.read_text()
@@ -82,8 +99,13 @@ def test_dependencies_are_written_and_drawn(folder, tmp_path, capsys):
         (["--target", "GATA2"], "Did you mean 'GATA1'?"),
         (["--plot", "a.png"], "--plot shows one target"),
         (["--plot", "a.bmp", "--target", "GATA1"], "must end in .png"),
-        (["--bigwig", "a.bw", "--target", "GATA1", "--kinds", "deletion"], "--bigwig needs regions"),
+        (["--bigwig", "a.bw", "--target", "GATA1", "--kinds", "deletion"], "--bigwig) needs regions"),
         (["--bins", "3:5"], "FIRST-LAST"),
+        (["--whole-regions", "--width", "20"], "first base to their last"),
+        (["--whole-regions", "--dependencies"], "are no track"),
+        (["--whole-regions", "--plot", "a.png"], "--plot draws single windows"),
+        (["--whole-regions", "--kinds", "all"], "substitutions alone"),
+        (["--bigwig", "a.bw"], "one target, and there are 6"),
         (["--kinds", "ablation", "--width", "6"], "at most the window's 6 bases"),
     ],
 )
@@ -92,6 +114,12 @@ def test_bad_input_gets_a_sentence(folder, tmp_path, capsys, more, words):
     told = capsys.readouterr().err
     assert words in told and "Traceback" not in told
     assert not list(tmp_path.iterdir())
+
+
+def test_an_output_must_be_named(folder, capsys):
+    for more in ([], ["--whole-regions"], ["--dependencies", "--bigwig", "a.bw"]):
+        assert ism(folder, *more) == 2
+        assert "--out (-o)" in capsys.readouterr().err
 
 
 def test_an_output_over_an_input_and_an_all_n_sequence_are_refused(folder, tmp_path, capsys):

@@ -10,9 +10,10 @@ from seqdl.errors import InputError
 from seqdl.genome import Genome
 from seqdl.interpret.heads import output_function
 from seqdl.interpret.mutagenesis.edits import FullPass
-from seqdl.interpret.mutagenesis.files import read_mutagenesis, write_importance
+from seqdl.interpret.mutagenesis.files import read_mutagenesis
 from seqdl.interpret.mutagenesis.mutate import base_scores, importance, mutate_codes
 from seqdl.interpret.mutagenesis.regions import mutagenesis
+from seqdl.interpret.mutagenesis.tracks import write_tracks
 from seqdl.training.run import Run
 from tests.interpret.engine_law import assert_engine_keeps_the_law
 from tests.toy_coverage_run import toy_coverage_run
@@ -164,7 +165,7 @@ def test_bigwig_holds_the_mean_over_windows(folder, run, tmp_path):
     path.write_text("chrI\t1000\t1010\ta\nchrI\t1004\t1014\tb\nchrII\t5\t15\tc\n")
     genome = Genome(folder / "genome.fa")
     result = mutagenesis(run, genome=genome, bed=path, target=["CTCF", "DNase"], width=20)
-    write_importance(tmp_path / "m.bw", result, genome, target=1)
+    write_tracks([tmp_path / "other.bw", tmp_path / "m.bw"], result, genome)
     strength = importance(result)[..., 1]
     with pyBigWig.open(str(tmp_path / "m.bw")) as file:
         values = np.array(file.values("chrI", 995, 1019))

@@ -147,7 +147,7 @@ def dependencies(
     strand_average: bool | None = None,
     alias: str | Path | None = None,
     allow_genome_mismatch: bool = False,
-    engine: Engine | None = None,
+    engine: Engine | str | None = None,
 ) -> Dependencies:
     """Map the dependencies between the bases of regions or sequences under a trained network.
 
@@ -171,7 +171,7 @@ def dependencies(
         If the input, a target, the window or the genome does not fit the run.
     """
     from seqdl.interpret.experiments.tables import check_table_suffix
-    from seqdl.interpret.mutagenesis.regions import prepare
+    from seqdl.interpret.mutagenesis.prepare import prepare
 
     if out is not None:
         check_table_suffix(out)
@@ -182,7 +182,8 @@ def dependencies(
     )  # fmt: skip
     result = dependency_codes(
         ready.engine, ready.codes, start=ready.start, end=ready.end, names=ready.names
-    )._replace(regions=ready.regions, targets=ready.targets, settings=ready.settings)
+    )._replace(regions=ready.regions, targets=ready.targets)
+    result = result._replace(settings={**ready.settings, **ready.measure.notes()})
     if out is not None:
         write_dependencies(out, result)
     return result

@@ -91,7 +91,7 @@ def outputs_of(
         run = output_function(run, head=head, bins=bins, strand_average=strand_average, batch_size=batch_size)
     if is_function(run):
         return Outputs(FullPass(run, batch_size or 64), None, {})
-    from seqdl.interpret.mutagenesis.regions import target_indices
+    from seqdl.interpret.mutagenesis.prepare import target_indices
     from seqdl.prediction.predictor import default_batch_size
     from seqdl.prediction.tasks import require_bases
     from seqdl.training.run import Run

@@ -1,4 +1,4 @@
-"""Write in-silico mutagenesis to HDF5, to a long table, or to bigWig, and read the HDF5 back.
+"""Write in-silico mutagenesis to HDF5 or to a long table, and read the HDF5 back.
 
 HDF5 layout (format ``seqdl-mutagenesis``, version 1); ``w`` is the mutated window, ``t`` the targets:
 
@@ -38,7 +38,7 @@ import numpy as np
 from seqdl.encoding import N, decode
 from seqdl.errors import InputError
 from seqdl.files import atomic_path, full_suffix, require_file, require_writable
-from seqdl.interpret.mutagenesis.mutate import Mutagenesis, importance
+from seqdl.interpret.mutagenesis.mutate import Mutagenesis
 from seqdl.version import __version__
 
 FORMAT, VERSION = "seqdl-mutagenesis", 1
@@ -88,10 +88,7 @@ def write_mutagenesis(path: str | Path, result: Mutagenesis, run=None) -> None:
     InputError
         If the suffix is unknown.
     """
-    about = {"format": FORMAT, "version": VERSION, "seqdl": __version__,
-             "window": [result.start, result.end], "settings": result.settings or {}}  # fmt: skip
-    genome = {} if run is None else run.card.get("genome") or {}
-    about |= {f"genome_{key}": genome[key] for key in ("name", "checksum") if genome.get(key)}
+    about = about_file(run, result.start, result.end, result.settings or {})
     if check_suffix(path) in (".h5", ".hdf5"):
         with atomic_path(path) as temporary:
             _write_h5(temporary, result, about)
@@ -102,6 +99,23 @@ def write_mutagenesis(path: str | Path, result: Mutagenesis, run=None) -> None:
         for row in range(len(result.codes)):
             for columns, values in _rows(result, row):
                 writer.write(columns, values)
+
+
+def about_file(run, start: int, end: int, settings: dict) -> dict:
+    """Return what a file says of itself: attributes of HDF5, the first lines of a table.
+
+    Parameters
+    ----------
+    run : Run or None
+        Its genome's name and checksum are noted.
+    start, end : int
+        The mutated part of each window.
+    settings : dict
+    """
+    about = {"format": FORMAT, "version": VERSION, "seqdl": __version__, "window": [start, end],
+             "settings": settings}  # fmt: skip
+    genome = {} if run is None else run.card.get("genome") or {}
+    return about | {f"genome_{key}": genome[key] for key in ("name", "checksum") if genome.get(key)}
 
 
 def _write_h5(path: Path, result: Mutagenesis, about: dict) -> None:
@@ -169,11 +183,7 @@ def _rows(result: Mutagenesis, row: int) -> Iterator[tuple[dict[str, np.ndarray]
 
     def block(kind, starts, length, ref, alt, values):
         first = region.start + starts
-        m = len(starts)
-        fixed = {"chrom": region.chrom, "name": region.name, "kind": kind}
-        columns = {"start": first, "end": first + length, "ref": ref, "alt": alt}
-        columns |= {key: np.full(m, value, object) for key, value in fixed.items()}
-        return {key: columns[key] for key in _COLUMNS}, values
+        return table_columns(region.chrom, first, length, region.name, kind, ref, alt), values
 
     if result.substitutions is not None:
         at, base = np.nonzero((here[:, None] < N) & (here[:, None] != np.arange(4)))
@@ -196,55 +206,22 @@ def _rows(result: Mutagenesis, row: int) -> Iterator[tuple[dict[str, np.ndarray]
                     result.ablations[row, at])  # fmt: skip
 
 
-def write_importance(path: str | Path, result: Mutagenesis, genome, target: int = 0) -> None:
-    """Write the mean absolute effect of each base's substitutions as bigWig.
+def table_columns(chrom, start: np.ndarray, length: int, name, kind: str, ref, alt) -> dict[str, np.ndarray]:
+    """Return the table's columns of some mutants.
 
     Parameters
     ----------
-    path : str or Path
-        Appears whole or not at all.
-    result : Mutagenesis
-        Of regions of `genome`, with substitutions.
-    genome : Genome
-        Opened already.
-    target : int
-        Place in ``result.targets``.
+    chrom, name, ref, alt : str, or object array of str, (m,)
+    start : int64 array, (m,)
+        First base that is replaced, on its contig.
+    length : int
+        Bases replaced.
+    kind : str
 
-    Raises
-    ------
-    InputError
-        If the sequences are no regions of the genome.
-    MissingDependencyError
-        If pyBigWig is not installed.
-
-    Notes
-    -----
-    Where windows overlap the mean is written; what lies past a contig's end or is N is a gap.
+    Returns
+    -------
+    dict of str to array, (m,)
     """
-    from seqdl.io.bigwig_writer import BigWigWriter
-
-    values = importance(result)[..., target]
-    strange = [region.chrom for region in result.regions if region.chrom not in genome]
-    if strange or not result.regions:
-        raise InputError(
-            f"A bigWig needs regions of the genome {genome.name}; {strange[:1] or 'nothing'} is none of them."
-        )
-    contigs = np.array([genome.contig_id(region.chrom) for region in result.regions])
-    places = np.array([region.start for region in result.regions])[:, None] + np.arange(
-        result.start, result.end
-    )
-    known = np.isfinite(values) & (places >= 0) & (places < genome.sizes[contigs][:, None])
-    with atomic_path(path) as temporary:
-        writer = BigWigWriter(temporary, genome, 1)
-        try:
-            for contig in np.unique(contigs):
-                rows = contigs == contig
-                keep = known[rows]
-                bases, inverse = np.unique(places[rows][keep], return_inverse=True)
-                mean = np.bincount(inverse, values[rows][keep]) / np.bincount(inverse)
-                cuts = np.flatnonzero(np.diff(bases) > 1) + 1
-                for run, heights in zip(np.split(bases, cuts), np.split(mean, cuts), strict=True):
-                    if len(run):
-                        writer.write(genome.names[contig], int(run[0]), heights.astype(np.float32))
-        finally:
-            writer.close()
+    words = (np.broadcast_to(np.asarray(word, object), start.shape) for word in (name, kind, ref, alt))
+    chrom = np.broadcast_to(np.asarray(chrom, object), start.shape)
+    return dict(zip(_COLUMNS, (chrom, start, start + length, *words), strict=True))

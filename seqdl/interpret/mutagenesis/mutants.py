@@ -9,6 +9,7 @@ from seqdl.interpret.mutagenesis.edits import Edits
 
 KINDS = ("substitution", "deletion", "insertion", "ablation")
 SHUFFLES = ("mononucleotide", "dinucleotide", "random")
+OTHERS = 3  # bases that a base is changed into
 
 
 def substitution_edits(codes: np.ndarray, start: int, end: int) -> Edits:
@@ -26,9 +27,30 @@ def substitution_edits(codes: np.ndarray, start: int, end: int) -> Edits:
         Three for each base that is not N; the base itself is not passed again.
     """
     rows, places = np.nonzero(codes[:, start:end] < N)
-    places = places + start
-    bases = (codes[rows, places][:, None] + np.arange(1, 4, dtype=np.uint8)) % 4
-    return Edits(np.repeat(rows, 3), np.repeat(places, 3), 1, bases.reshape(-1, 1).astype(np.uint8))
+    return substitutions_at(codes, rows, places + start)
+
+
+def substitutions_at(codes: np.ndarray, rows: np.ndarray, places: np.ndarray) -> Edits:
+    """Change some known bases into each of the three others.
+
+    Parameters
+    ----------
+    codes : uint8 array, (n, L)
+    rows, places : int64 arrays, (m,)
+        Which sequence, and where.
+
+    Returns
+    -------
+    Edits
+        Three for each, in the order of `other_bases`.
+    """
+    bases = other_bases(codes[rows, places]).reshape(-1, 1)
+    return Edits(np.repeat(rows, OTHERS), np.repeat(places, OTHERS), 1, bases)
+
+
+def other_bases(codes: np.ndarray) -> np.ndarray:
+    """Return the three other bases, uint8 (m, 3), of known ones, uint8 (m,)."""
+    return (codes[:, None] + np.arange(1, 4, dtype=np.uint8)) % np.uint8(4)
 
 
 def deletion_edits(codes: np.ndarray, start: int, end: int) -> Edits:
