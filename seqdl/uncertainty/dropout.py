@@ -9,20 +9,23 @@ in the noise between two masks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 
 import keras
 import numpy as np
-from keras import layers
 
 from seqdl.errors import InputError, require_at_least
 from seqdl.progress import say
+from seqdl.uncertainty.random_layers import (
+    copy_graph,
+    drops,
+    end_of,
+    ended,
+    noise_shape,
+    random_layers,
+    require_graph,
+    trunk_of,
+)
 from seqdl.words import few
-
-_SPATIAL = (layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDropout3D)
-_NOISE = {"GaussianDropout", "GaussianNoise", "AlphaDropout"}
-_INNER = ("dropout", "recurrent_dropout")  # settings of layers that drop inside themselves
-_ENDS = ("coverage", "logits")
 
 
 @keras.saving.register_keras_serializable("seqdl")
@@ -117,95 +120,34 @@ def thinned_models(model: keras.Model, draws: int, seed: int) -> list[keras.Mode
     """
     require_at_least(1, draws=draws)
     require_at_least(0, seed=seed)
-    if not isinstance(model, keras.Sequential) and not getattr(model, "inputs", None):
-        raise InputError(
-            f"Dropout can be replaced in Functional and Sequential models only. "
-            f"Received: {type(model).__name__}."
-        )
-    found, left = set(), set()
-    for name, kind in _random_layers(model):
-        (found if kind == "dropout" else left).add(name)
+    require_graph(model)
+    found, left = set(), {"variational": set(), "other": set()}
+    for name, kind in random_layers(model):
+        (found if kind == "dropout" else left[kind]).add(name)
     if not found:
-        beside = f" What {few(sorted(left))} do at random is no dropout of units." if left else ""
+        beside = ""
+        if left["other"]:
+            beside += f" What {few(sorted(left['other']))} do at random is no dropout of units."
+        if left["variational"]:
+            beside += (
+                f" Its variational layers ({few(sorted(left['variational']))}) are drawn by "
+                "seqdl.uncertainty.sampled_predictions."
+            )
         raise InputError(
             f"The model {model.name!r} has no dropout layer, so thinned networks do not exist.{beside} "
             "Train with dropout, or take the spread over an ensemble's members, or over strands and shifts."
         )
-    if left:
-        say(f"Monte-Carlo dropout leaves the randomness inside {few(sorted(left))} off.")
-    end = next((name for name in _ENDS if name in [layer.name for layer in model.layers]), None)
-    trunk = model if end is None else keras.Model(model.inputs[0], model.get_layer(end).output, name="trunk")
-    return [_ended(_thinned(trunk, f"{seed}/{draw}/"), end) for draw in range(draws)]
+    if left["other"]:
+        say(f"Monte-Carlo dropout leaves the randomness inside {few(sorted(left['other']))} off.")
+    if left["variational"]:
+        say(f"Monte-Carlo dropout leaves the variational {few(sorted(left['variational']))} at their means.")
+    end = end_of(model)
+    trunk = trunk_of(model, end)
+    return [ended(copy_graph(trunk, _mask, f"{seed}/{draw}/"), end) for draw in range(draws)]
 
 
-def _thinned(model: keras.Model, key: str) -> keras.Model:
-    """Copy a model's graph with masks for dropout; all other layers are the same objects."""
-
-    def replace(layer):
-        if _is_nested(layer):
-            return _thinned(layer, f"{key}{layer.name}/")
-        if not _drops(layer):
-            return layer
-        return FixedMask(
-            layer.rate, f"{key}{layer.name}", _noise_shape(layer), name=layer.name, dtype=layer.dtype_policy
-        )
-
-    return keras.models.clone_model(model, clone_function=replace)
-
-
-def _ended(trunk: keras.Model, end: str | None) -> keras.Model:
-    """End a thinned trunk with layers of its own: a shared layer's output is that of the first graph."""
-    if end is None:
-        return trunk
-    inputs = keras.Input(trunk.input_shape[1:], name="sequence")
-    outputs = layers.Activation("linear", name=end, dtype="float32")(trunk(inputs))
-    if end == "logits":
-        outputs = layers.Activation("sigmoid", name="probabilities", dtype="float32")(outputs)
-    return keras.Model(inputs, outputs, name="thinned")
-
-
-def _is_nested(layer) -> bool:
-    return isinstance(layer, keras.Model) and (
-        isinstance(layer, keras.Sequential) or bool(getattr(layer, "inputs", None))
-    )
-
-
-def _drops(layer) -> bool:
-    return isinstance(layer, (layers.Dropout, *_SPATIAL)) and layer.rate > 0
-
-
-def _noise_shape(layer) -> tuple | None:
-    if isinstance(layer, _SPATIAL):
-        axes = {layers.SpatialDropout1D: 1, layers.SpatialDropout2D: 2, layers.SpatialDropout3D: 3}
-        ones = (1,) * next(n for kind, n in axes.items() if isinstance(layer, kind))
-        first = getattr(layer, "data_format", "channels_last") == "channels_first"
-        return (None, *ones) if first else (*ones, None)
-    return None if layer.noise_shape is None else tuple(layer.noise_shape)[1:]
-
-
-def _random_layers(model: keras.Model, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (name, kind) of the layers that are random in training: "dropout", or "other"."""
-    for layer in model.layers:
-        name = f"{path}{layer.name}"
-        if _is_nested(layer):
-            yield from _random_layers(layer, f"{name}/")
-        elif _drops(layer):
-            yield name, "dropout"
-        elif not isinstance(layer, (layers.InputLayer, FixedMask)) and _is_random(
-            {"class_name": type(layer).__name__, "config": layer.get_config()}
-        ):
-            yield name, "other"
-
-
-def _is_random(config) -> bool:
-    """Tell whether a layer's configuration, or that of a layer inside it, asks for noise or dropout."""
-    if isinstance(config, dict):
-        inner = config.get("config")
-        noisy = config.get("class_name") in _NOISE or "Dropout" in str(config.get("class_name"))
-        if noisy and isinstance(inner, dict) and (inner.get("rate") or inner.get("stddev")):
-            return True
-        rates = [config.get(name) for name in _INNER]
-        if any(isinstance(rate, (int, float)) and rate > 0 for rate in rates):
-            return True
-        return any(_is_random(value) for value in config.values())
-    return isinstance(config, (list, tuple)) and any(_is_random(value) for value in config)
+def _mask(layer, key: str):
+    """Return a mask for a dropout layer, and any other layer itself."""
+    if not drops(layer):
+        return layer
+    return FixedMask(layer.rate, key, noise_shape(layer), name=layer.name, dtype=layer.dtype_policy)
