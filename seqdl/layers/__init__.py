@@ -8,6 +8,7 @@ from seqdl.layers.paired_bases import PairedBases
 from seqdl.layers.profile import LogitPooling, ProfileCoverage
 from seqdl.layers.sequence_mask import MaskedPooling, PaddingMask, SequencePooling, ZeroPadding
 from seqdl.layers.strands import BothStrands, StrandPooling
+from seqdl.layers.variational import VariationalConv1D, VariationalDense
 
 __all__ = [
     "BothStrands",
@@ -25,5 +26,7 @@ __all__ = [
     "SequencePooling",
     "SigmoidGELU",
     "StrandPooling",
+    "VariationalConv1D",
+    "VariationalDense",
     "ZeroPadding",
 ]
