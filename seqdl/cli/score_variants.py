@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from seqdl.cli.commas import numbers, words
+from seqdl.incremental import ENGINES
 
 HELP = "score the variants of a VCF with a trained network"
 EXAMPLES = """\
@@ -113,9 +114,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="stop at an unphased heterozygote (default), or reject it",
     )  # fmt: skip
     parser.add_argument(
-        "--engine", choices=("full", "incremental"), default="full",
-        help="whole passes, or of a substitution only what it can reach: faster, equal but for rounding "
-        "(default: full)",
+        "--engine", choices=ENGINES, default="auto",
+        help="full: whole passes; incremental: of a substitution only what it can reach, faster and equal but "
+        "for rounding; auto (default): incremental where there are enough variants to gain by it",
     )  # fmt: skip
     parser.add_argument(
         "--share-reference", type=int, default=0, metavar="BASES",

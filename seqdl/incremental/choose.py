@@ -6,9 +6,9 @@ import numpy as np
 
 from seqdl.encoding import reverse_complement
 from seqdl.errors import require_one_of
+from seqdl.incremental import ENGINES, WORTH
 from seqdl.interpret.mutagenesis.edits import Edits, FullPass, apply_edits
 
-ENGINES = ("auto", "incremental", "full")
 SAMPLE = 8  # mutants of the check
 TOLERANCE = 1e-5  # of the largest output in the sample: what float32 may lose in other orders of its sums
 FLOOR = 1e-3  # outputs are not taken for smaller than this
@@ -116,7 +116,7 @@ class RunEngine:
 
 def choose_engine(
     run_or_model, full: FullPass, *, engine: str = "auto", head=None, bins=None, strand_average=None,
-    batch_size: int | None = None, targets=None,
+    batch_size: int | None = None, targets=None, changes: int | None = None,
 ):  # fmt: skip
     """Return what evaluates edits under a network.
 
@@ -126,7 +126,8 @@ def choose_engine(
     full : FullPass
         Of `seqdl.interpret.heads.output_function` with the same head, bins, strands and targets.
     engine : {"auto", "incremental", "full"}
-        "auto": strips where a change of one base takes clearly less arithmetic than a full pass.
+        "auto": strips where a change of one base takes clearly less arithmetic than a full pass, and there
+        are enough of them to gain by it.
         "incremental": wherever there are any. "full": full passes.
     head, bins, strand_average
         See `seqdl.interpret.heads.output_function`.
@@ -134,6 +135,8 @@ def choose_engine(
         Changes at once; chosen from the network's sizes by default.
     targets : list of int, optional
         Places of the targets that are kept.
+    changes : int, optional
+        How many are to come, as far as that is known; many by default.
 
     Returns
     -------
@@ -166,6 +169,9 @@ def choose_engine(
                 f"{strips.plan(1).steps[0].step.name!r} on, so nothing can be reused. Leave `engine` "
                 "(--engine) out, or give 'full'."
             )
+        return full
+    plan = strips.plan(1)
+    if engine == "auto" and changes is not None and changes * (plan.full - plan.part) < WORTH:
         return full
     average = averages_strands(run, strand_average) if run is not None else bool(strand_average)
     turned = None

@@ -31,6 +31,11 @@ class PairedForward:
     full : callable
         ``full(codes uint8 (n, L)) -> float32 (n, ...)``: whole passes.
 
+    Attributes
+    ----------
+    spared : float
+        Floating-point operations of a whole pass that a change of one base is spared.
+
     Raises
     ------
     InputError
@@ -40,7 +45,9 @@ class PairedForward:
     def __init__(self, model, full: Callable[[np.ndarray], np.ndarray]) -> None:
         self._model, self._full = model, full
         self._engine = IncrementalEngine(model)
-        if self._engine.plan(1).gain < LEAST:
+        plan = self._engine.plan(1)
+        self.spared = plan.full - plan.part
+        if plan.gain < LEAST:
             raise InputError(
                 f"In the network {model.name!r} a changed base reaches so much that nothing is gained by "
                 "reusing the rest. Leave `engine` (--engine) out."

@@ -42,9 +42,10 @@ class Predictor:
         card says; False for a model. RNA has one strand and is never averaged.
     precision : {"float32", "bfloat16"}
         Of the computation. bfloat16 is for a quick look, and warns.
-    strips : bool
-        Recompute of a window that differs from another one (argument `of` of the methods) only what the
-        difference can reach, see `seqdl.incremental`; the numbers differ by rounding.
+    engine : {"full", "auto", "incremental"}
+        "incremental": recompute of a window that differs from another one (argument `of` of the methods) only
+        what the difference can reach, see `seqdl.incremental`; the numbers differ by rounding. "auto" does so
+        where the network can be followed and much is spared.
 
     Attributes
     ----------
@@ -57,6 +58,9 @@ class Predictor:
     target_names : list of str
         "target1", ... for a model without a run.
     strand_average : bool
+    spared : float
+        Floating-point operations of a pass that a window which differs in one base is spared; 0 where all
+        windows pass whole.
 
     Raises
     ------
@@ -77,7 +81,7 @@ class Predictor:
         batch_size: int | None = None,
         strand_average: bool | None = None,
         precision: str = "float32",
-        strips: bool = False,
+        engine: str = "full",
     ) -> None:
         if batch_size is not None and (int(batch_size) != batch_size or batch_size < 1):
             raise InputError(f"`batch_size` must be a positive whole number. Received: {batch_size!r}.")
@@ -110,13 +114,21 @@ class Predictor:
         # Which output of the turned sequence is this target's.
         self._turned = np.argsort(run.strand_pairs) if run is not None else np.arange(self.n_targets)
         self._compiled: dict[int, keras.Model] = {}
-        self._pairs = None
-        if strips:
-            from seqdl.incremental.pairs import PairedForward
+        self._pairs = None if engine == "full" else self._paired(engine)
+        self.spared: float = self._pairs.spared if self._pairs else 0.0
 
-            if precision != "float32":
+    def _paired(self, engine: str):
+        """Return what predicts changed windows on their strips; None if "auto" finds no use in it."""
+        from seqdl.incremental.pairs import PairedForward
+
+        try:
+            if self.precision != "float32":
                 raise InputError("Incremental evaluation is exact in float32 only: leave `precision` out.")
-            self._pairs = PairedForward(self._ends_at, self._forward)
+            return PairedForward(self._ends_at, self._forward)
+        except InputError:
+            if engine == "auto":
+                return None
+            raise
 
     def logits(self, codes: np.ndarray, of: np.ndarray | None = None) -> np.ndarray:
         """Predict the log odds of every target.
@@ -126,7 +138,7 @@ class Predictor:
         codes : uint8 array, shape (n, window)
             A 0, C 1, G 2, T 3, N 4, or with structure up to 19; not one-hot.
         of : int64 array, shape (n,), optional
-            Which window each one is a change of, its own place for the others: see `strips`.
+            Which window each one is a change of, its own place for the others: see `engine`.
 
         Returns
         -------

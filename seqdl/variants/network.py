@@ -57,6 +57,8 @@ class Network:
     task : {"binary", "coverage"}
     bins, resolution : int
         Of coverage: bins a window, bases a bin; 0 for log odds.
+    spared : float
+        Floating-point operations of a pass that strips spare a changed window; 0 without any.
     model_file : Path or None
         Where its weights are: tells a run from another.
     """
@@ -76,6 +78,7 @@ class Network:
     resolution: int = 0
     model_file: Path | None = None
     folder: Path | None = None
+    spared: float = 0.0
     members: Callable[[], list[Asker]] = lambda: []
     thinned: Callable[[int, int], list[Asker]] | None = None
 
@@ -108,7 +111,7 @@ def open_network(run: object, genome: Genome, options: ScoringOptions) -> Networ
     if isinstance(run, Network):
         return run
     if hasattr(run, "logits"):
-        if options.engine != "full":
+        if options.engine == "incremental":
             raise InputError("`engine` incremental needs a run folder, whose layers it follows.")
         names = tuple(map(str, run.target_names))
         return Network(
@@ -140,8 +143,7 @@ def open_network(run: object, genome: Genome, options: ScoringOptions) -> Networ
         if model is not None:
             one = copy(run)
             one.__dict__["model"] = model  # a cached property's value: the card is the run's
-        strips = options.engine == "incremental"
-        return Predictor(one, options.batch_size, options.strand_average, options.precision, strips)
+        return Predictor(one, options.batch_size, options.strand_average, options.precision, options.engine)
 
     _require_room(options.batch_size, int(run.window))
     whole = predictor()
@@ -162,6 +164,7 @@ def open_network(run: object, genome: Genome, options: ScoringOptions) -> Networ
         resolution=run.resolution,
         model_file=run.path if run.path.is_file() else run.path / MODEL,
         folder=run.folder,
+        spared=whole.spared,
         members=lambda: [_asker(predictor(model)) for model in ensemble_members(run.model)],
         thinned=lambda draws, seed: _thinned(run, predictor, draws, seed),
     )

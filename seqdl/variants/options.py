@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from seqdl.errors import InputError, require_at_least, require_one_of
+from seqdl.incremental import ENGINES
 from seqdl.variants.screen import check_policy
 from seqdl.words import suggest
 
 AUTO, NONE = "auto", "none"  # of `background` and `calibration`
-ENGINES = ("full", "incremental")
 SPREADS = ("members", "strands", "shifts", "dropout")
 
 
@@ -47,8 +47,9 @@ class ScoringOptions:
         Thinned networks of Monte-Carlo dropout, and where they begin.
     normalize : bool
         Left-align and trim alleles first.
-    engine : {"full", "incremental"}
-        Whole passes, or of a substitution's window only what it can reach (`seqdl.incremental`).
+    engine : {"auto", "incremental", "full"}
+        Whole passes, or of a substitution's window only what it can reach (`seqdl.incremental`): "auto" does
+        so for chunks of variants that gain more by it than it takes to set up.
     share_reference : int
         Bases of a tile whose variants share one reference window; 0 gives each its own.
     haplotypes : str or None
@@ -75,7 +76,7 @@ class ScoringOptions:
     draws: int = 10
     seed: int = 1
     normalize: bool = False
-    engine: str = "full"
+    engine: str = "auto"
     share_reference: int = 0
     haplotypes: str | None = None
     haplotype_effect: str = "joint"

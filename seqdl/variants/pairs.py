@@ -11,7 +11,11 @@ from seqdl.variants.screen import Screened
 
 
 def predict_pairs(
-    passes: Passes, screened: Screened, rows: slice, tick: Callable[[int, int], None] = lambda *_: None
+    passes: Passes,
+    screened: Screened,
+    rows: slice,
+    strips: bool = False,
+    tick: Callable[[int, int], None] = lambda *_: None,
 ) -> tuple[Answers, Answers]:
     """Predict both alleles of some scored rows, each reference window once.
 
@@ -22,6 +26,8 @@ def predict_pairs(
         With windows of ``passes.window`` bases.
     rows : slice
         Of its scored rows; start and stop are given.
+    strips : bool
+        Evaluate alternative windows on their strips, see `seqdl.incremental`.
     tick : callable
         Told how many predictions are done, and of how many.
 
@@ -48,7 +54,7 @@ def predict_pairs(
         done += predicted
         tick(done, total)
 
-    answers = passes.ask(codes, of, count)
+    answers = passes.ask(codes, of if strips else None, count)
     of_ref = answers.take(place if refs < m else slice(0, refs))
     of_alt = answers.take(slice(refs, refs + m))
     if among.any():

@@ -88,7 +88,6 @@ class Passes:
         _check_tile(options.share_reference, network.window, anchor)
         self._network, self._chosen = network, chosen
         self._shifts, self._spread = options.shifts, options.spread
-        self._strips = options.engine == "incremental"
         low, high = min(self._shifts), max(self._shifts)
         self._high = max(high, 0)
         reach = self._high - min(low, 0)
@@ -146,14 +145,17 @@ class Passes:
         network = self._network
         return (anchors - self._high - network.margin) // network.resolution - self.bins.start
 
-    def ask(self, codes: np.ndarray, of: np.ndarray, tick: Callable[[int], None] = lambda _: None) -> Answers:
+    def ask(
+        self, codes: np.ndarray, of: np.ndarray | None = None, tick: Callable[[int], None] = lambda _: None
+    ) -> Answers:
         """Predict.
 
         Parameters
         ----------
         codes : uint8 array, shape (n, self.window)
-        of : int64 array, shape (n,)
-            Which window each one is an alternative of; its own place for the others.
+        of : int64 array, shape (n,), optional
+            Which window each one is an alternative of, its own place for the others: with it, alternatives are
+            evaluated on their strips.
         tick : callable
             Told how many predictions have been made since the last call.
 
@@ -195,7 +197,7 @@ class Passes:
         self,
         asker: Asker,
         windows: np.ndarray,
-        of: np.ndarray,
+        of: np.ndarray | None,
         reverse: bool | None,
         tick: Callable[[int], None],
     ) -> np.ndarray:
@@ -203,8 +205,8 @@ class Passes:
 
         On strips all at once: a window and what it is an alternative of must not be parted.
         """
-        step, found = len(windows) if self._strips else 2 * self._network.batch_size, []
-        more = {"of": of} if self._strips else {}
+        step, found = 2 * self._network.batch_size if of is None else len(windows), []
+        more = {} if of is None else {"of": of}
         for start in range(0, max(len(windows), 1), max(step, 1)):
             piece = windows[start : start + step]
             answer = asker.mean(piece, **more) if reverse is None else asker.strand(piece, reverse, **more)

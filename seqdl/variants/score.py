@@ -48,7 +48,7 @@ def score_variants(
     draws: int = 10,
     seed: int = 1,
     normalize: bool = False,
-    engine: str = "full",
+    engine: str = "auto",
     share_reference: int = 0,
     haplotypes: str | None = None,
     haplotype_effect: str = "joint",
@@ -107,9 +107,10 @@ def score_variants(
         Thinned networks of Monte-Carlo dropout.
     normalize : bool
         Left-align and trim alleles before they are scored; the output keeps the record and says what changed.
-    engine : {"full", "incremental"}
+    engine : {"auto", "incremental", "full"}
         How the alternative alleles are predicted: by whole passes, or by computing only what a substitution
-        can reach (`seqdl.incremental`), in float32, equal but for rounding. Indels always pass whole.
+        can reach (`seqdl.incremental`), in float32, equal but for rounding. Indels always pass whole. "auto"
+        takes strips for chunks of variants that gain more than it takes to set up.
     share_reference : int
         Bases of a tile whose variants share one reference window: fewer predictions, and the variants lie
         beside the window's anchor, so the numbers change. 0 gives each variant its own.

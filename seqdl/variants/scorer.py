@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from seqdl.genome import Genome
+from seqdl.incremental import WORTH
 from seqdl.io.vcf import VcfChunk
 from seqdl.variants.alleles import check_anchor
 from seqdl.variants.annotate import Annotations, find_files, require_single_targets
@@ -144,8 +145,9 @@ class Scorer:
         if options.haplotypes is not None:
             effect = options.haplotype_effect
             yield "haplotypes", f"{options.haplotypes}, {effect} effect ({EFFECTS[effect]})"
-        if options.engine != "full":
-            yield "engine", f"{options.engine} (equals whole passes but for rounding)"
+        if network.spared:
+            where = " where it pays" if options.engine == "auto" else ""
+            yield "engine", f"incremental{where} (equals whole passes but for rounding)"
         if options.share_reference:
             yield (
                 "share_reference",
@@ -158,6 +160,11 @@ class Scorer:
         if self._categories:
             yield "category", f"{self._categories.source}; values are means over a category's targets"
         yield from self._annotations.settings()
+
+    def _on_strips(self, alleles: int) -> bool:
+        """Tell whether a chunk of alleles is evaluated on strips; it depends on nothing but the chunk."""
+        spared = self.network.spared * alleles * self._passes.passes
+        return self.options.engine == "incremental" or spared >= WORTH
 
     def read_haplotypes(self, vcf: str | Path) -> Iterator[tuple[VcfChunk, Screened, dict]]:
         """Read the alleles of the chosen sample with windows of its own haplotypes, chunk by chunk."""
@@ -243,7 +250,7 @@ class Scorer:
         held = _HELD_BYTES // (8 * max(self._passes.numbers, 1))
         batch = self.network.batch_size
         step = max(1, (held // batch * batch or min(held, batch)) // 2)
-        if self.options.engine == "incremental":
+        if strips := self._on_strips(m):
             step = min(step, _ON_STRIPS)
         told = 0
         for start in range(0, m, step):
@@ -255,7 +262,7 @@ class Scorer:
                 advance(now - told)
                 told = now
 
-            ref, alt = predict_pairs(self._passes, screened, rows, tick)
+            ref, alt = predict_pairs(self._passes, screened, rows, strips, tick)
             part = self._values(ref, alt)
             best[rows], summary[:, rows] = self._largest(ref.mean, alt.mean)
             windows = self._passes.unshifted(screened.windows.alt[rows])

@@ -73,6 +73,28 @@ def test_strips_give_the_scores_of_whole_passes(tmp_path, toy, choices):
     assert "engine" not in dict(full.meta["settings"])
 
 
+def test_strips_are_taken_by_chunks_that_gain_by_them(tmp_path, toy, monkeypatch):
+    """Few variants of a small network pass whole, bit by bit; what is worth it goes on strips, bit by bit."""
+    run, fasta = toy
+    vcf = write_mixed(tmp_path / "v.vcf", fasta)
+
+    def diffs(engine, **choices):
+        score_variants(run, vcf, fasta, tmp_path / "s.h5", engine=engine, **choices)
+        found = read_scores(tmp_path / "s.h5")
+        return found.scores["diff"], dict(found.meta["settings"]).get("engine", "")
+
+    (full, _), (strips, _) = diffs("full"), diffs("incremental")
+    assert (full != strips).any()
+    few, said = diffs("auto")
+    np.testing.assert_array_equal(few, full)
+    assert "where it pays" in said
+    monkeypatch.setattr("seqdl.variants.scorer.WORTH", 1.0)
+    many, _ = diffs("auto")
+    np.testing.assert_array_equal(many, strips)
+    with pytest.warns(UserWarning, match="bfloat16"):
+        assert diffs("auto", precision="bfloat16")[1] == ""  # strips are for float32 alone
+
+
 def test_coverage_on_strips(tmp_path):
     from tests.toy_coverage_run import toy_coverage_run
 
@@ -89,7 +111,7 @@ def test_coverage_on_strips(tmp_path):
 
 def test_only_what_differs_in_few_bases_goes_on_strips(toy, monkeypatch):
     """Counted in windows that pass whole: the references are computed along with their strips."""
-    predictor = Predictor(Run.open(toy[0]), strand_average=False, strips=True)
+    predictor = Predictor(Run.open(toy[0]), strand_average=False, engine="incremental")
     whole = []
     pairs = predictor._pairs
     monkeypatch.setattr(pairs, "_full", lambda codes: whole.append(len(codes)) or predictor._forward(codes))
@@ -111,7 +133,7 @@ def test_only_what_differs_in_few_bases_goes_on_strips(toy, monkeypatch):
 
 def test_strips_that_are_off_are_said_and_left(toy, monkeypatch, capsys):
     """A check that fails falls back to whole passes, whatever the strips say."""
-    predictor = Predictor(Run.open(toy[0]), strand_average=False, strips=True)
+    predictor = Predictor(Run.open(toy[0]), strand_average=False, engine="incremental")
     honest = PairedForward._on_strips
 
     def wrong(self, *args):
@@ -134,5 +156,5 @@ def test_what_has_no_strips_is_refused(tmp_path, toy, genome, write_vcf):
         score_variants(run, vcf, fasta, tmp_path / "s.tsv", engine="incremental", precision="bfloat16")
     with pytest.raises(InputError, match="needs a run folder"):
         score_variants(LinearNetwork(), vcf, fasta, tmp_path / "s.tsv", engine="incremental")
-    with pytest.raises(InputError, match="`engine` is one of full, incremental"):
+    with pytest.raises(InputError, match="`engine` is one of auto, incremental, full"):
         score_variants(run, vcf, fasta, tmp_path / "s.tsv", engine="fast")
