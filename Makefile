@@ -1,7 +1,7 @@
 # seqdl from a fresh clone: `make demo`, `make test`. Everything that is installed goes into $(VENV);
 # only bedtools comes from the system's packages, and only where that needs no password.
 #   VENV=/somewhere make demo             another place for the environment
-#   WORKERS=8 make test                   more test processes at once; each wants 2 GB
+#   WORKERS=8 make test                   so many test processes at once; each wants 2 GB
 #   SEQDL_PYTHON=/path/to/python make …   an environment of your own, in which seqdl is installed already
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -14,7 +14,7 @@ VENV ?= .venv
 PYTHON ?= python3
 OUT ?= demo
 PYTEST_ARGS ?=
-WORKERS ?= 2
+WORKERS ?= 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
@@ -32,7 +32,7 @@ help:
 	echo "make demo       set everything up and do the main job on a simulated genome (about 5 minutes)"
 	echo "make test       set everything up and run all tests (about 20 minutes)"
 	echo "make test-fast  the tests without the slow ones (a few minutes)"
-	echo "make notebooks  run every lesson anew and keep its outputs (about 25 minutes; LESSONS=02_convolutions for one)"
+	echo "make notebooks  run every lesson anew and keep its outputs (LESSONS=00_first_steps for one)"
 	echo "make install    only set up: $(VENV), the package, bedtools"
 	echo "make clean      remove what the demo and the tests wrote;  make distclean: $(VENV) too"
 

@@ -115,7 +115,7 @@ def run_twin(twin, fast: bool = False, also: str = "", timeout: int = 600):
         client.execute(env=environment, cwd=folder)
     for cell in twin.cells:
         cell.metadata.pop("execution", None)  # times of the day say nothing
-    return twin
+    return _numbered(twin)
 
 
 def read_twin(name: str):
