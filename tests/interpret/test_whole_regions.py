@@ -145,7 +145,7 @@ def test_a_map_is_the_mutagenesis_of_its_tiles(folder, run, tmp_path):
     )  # fmt: skip
     out = tmp_path / "map.h5"
     given = {"genome": folder / "genome.fa", "target": ["GATA1", 0]}
-    told = mutagenesis(run, bed=bed, whole_regions=True, out=out, **given)
+    told = mutagenesis(run, bed=bed, whole_regions=True, out=out, engine="incremental", **given)
     found = read_mutagenesis(out)
     assert (told.bases, told.unknown, told.stretches) == (20 + 250 + 130, 0, 3)
     assert told.windows == len(found.codes) == 1 + 6 + 3 and told.tile == TILE
@@ -292,4 +292,6 @@ def test_notes_say_what_each_kind_of_change_gained(folder, run, tmp_path):
     assert "by full passes" in notes[3]
     pairs = dependencies(run, **{**given, "width": 6})
     assert pairs.settings["engine"].startswith(f"recomputes {alone} of the arithmetic; check")
+    few = mutagenesis(run, **{**given, "engine": "auto"})  # too few to pay for compiling
+    assert few.settings["engine"].startswith("full passes; ")
     assert "engine" not in dependencies(run, **{**given, "width": 3, "engine": "full"}).settings

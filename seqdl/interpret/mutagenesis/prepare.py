@@ -56,12 +56,15 @@ class Measure(NamedTuple):
         What files say of it: head, bins, strand_average, model.
     least : float
         From how many times less arithmetic on strips are used; see `seqdl.incremental.engine`.
+    chosen : bool
+        Whether the engine was chosen here, by what pays.
     """
 
     run: Run
     engine: Engine
     settings: dict
     least: float
+    chosen: bool
 
     def notes(self, kinds: tuple[str, ...] = ("substitution",), kmer: int = 1) -> dict:
         """Return what the work has shown, for the settings: what the engine gained of each kind of change.
@@ -76,8 +79,10 @@ class Measure(NamedTuple):
         Returns
         -------
         dict
-            ``engine``, a sentence; nothing of plain full passes or an engine that says nothing.
+            ``engine``, a sentence; nothing of full passes that were asked for, or of an engine of your own.
         """
+        if self.chosen and isinstance(self.engine, FullPass):
+            return {"engine": "full passes; strips gain nothing on this network or on so few changes"}
         if not hasattr(self.engine, "summary"):
             return {}
         said = self.engine.summary()
@@ -109,8 +114,9 @@ class Measure(NamedTuple):
 
 
 def measure_of(
-    run: Run, indices: list[int], *, head=None, bins=None, batch_size=None, strand_average=None, engine=None
-) -> Measure:
+    run: Run, indices: list[int], *, head=None, bins=None, batch_size=None, strand_average=None, engine=None,
+    changes: int | None = None,
+) -> Measure:  # fmt: skip
     """Choose the number that is measured and make the engine; arguments as of `mutagenesis`.
 
     Parameters
@@ -120,6 +126,8 @@ def measure_of(
         Places of the targets.
     head, bins, batch_size, strand_average, engine
         As in `seqdl.interpret.mutagenesis.regions.mutagenesis`.
+    changes : int, optional
+        How many are to come that strips may serve; many by default.
 
     Raises
     ------
@@ -130,6 +138,7 @@ def measure_of(
     from seqdl.interpret.heads import averages_strands, choose_head, output_function
     from seqdl.prediction.predictor import default_batch_size
 
+    chosen = engine is None or engine == "auto"
     least = 0 if engine == "incremental" else LEAST
     if engine is None or isinstance(engine, str):
         from seqdl.incremental.choose import choose_engine
@@ -142,6 +151,7 @@ def measure_of(
         engine = choose_engine(
             run, as_engine(lambda batch: output(batch)[:, indices], batch_size), engine=engine or "auto",
             head=head, bins=bins, strand_average=strand_average, targets=indices,
+            changes=None if changes is None else changes * (1 + averages_strands(run, strand_average)),
         )  # fmt: skip
     settings = {
         "head": choose_head(run.task, head, bins),
@@ -149,7 +159,7 @@ def measure_of(
         "strand_average": averages_strands(run, strand_average),
         "model": run.label,
     }
-    return Measure(run, engine, settings, least)
+    return Measure(run, engine, settings, least, chosen)
 
 
 class Ready(NamedTuple):
@@ -183,9 +193,14 @@ class Ready(NamedTuple):
 
 def prepare(
     run, *, genome, bed, fasta, codes, target, start, end, width, head, bins, batch_size, strand_average,
-    alias, allow_genome_mismatch, engine, out, bigwig=None,
+    alias, allow_genome_mismatch, engine, out, bigwig=None, a_base: float | None = None,
 ) -> Ready:  # fmt: skip
     """Read the sequences and make the engine; the arguments are those of `seqdl.mutagenesis`.
+
+    Parameters
+    ----------
+    a_base : float, optional
+        Changes that are to come for each base of the windows; many by default.
 
     Returns
     -------
@@ -225,9 +240,10 @@ def prepare(
     if bed is not None:
         ids = genome.contig_ids([region.chrom for region in regions])
         right = genome.gather(ids, np.array([region.end for region in regions]), 1)
+    changes = None if a_base is None else int(a_base * len(codes) * (end - start))
     measure = measure_of(
         run, indices, head=head, bins=bins, batch_size=batch_size, strand_average=strand_average,
-        engine=engine,
+        engine=engine, changes=changes,
     )  # fmt: skip
     names = tuple(_called(region) for region in regions)
     return Ready(measure, codes, right, start, end, regions, names, targets, genome)

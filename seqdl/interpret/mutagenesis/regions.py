@@ -8,6 +8,7 @@ import numpy as np
 
 from seqdl.errors import InputError, require_one_of
 from seqdl.interpret.mutagenesis.edits import Engine
+from seqdl.interpret.mutagenesis.mutants import OTHERS
 from seqdl.interpret.mutagenesis.mutate import Mutagenesis, mutate_codes
 from seqdl.interpret.mutagenesis.prepare import prepare
 from seqdl.interpret.mutagenesis.saturate import Saturation, saturate_regions
@@ -135,9 +136,10 @@ def mutagenesis(
             "A bigWig (`bigwig`, --bigwig) needs regions of a genome (`bed`, --bed) and substitutions "
             "(`kinds`, --kinds)."
         )
+    a_base = OTHERS * ("substitution" in kinds) + draws / max(step, 1) * ("ablation" in kinds)
     ready = prepare(
         run, genome=genome, bed=bed, fasta=fasta, codes=codes, target=target, start=start, end=end,
-        width=width, out=out, bigwig=bigwig, **how,
+        width=width, out=out, bigwig=bigwig, a_base=a_base, **how,
     )  # fmt: skip
     result = mutate_codes(
         ready.engine, ready.codes, kinds=kinds, start=ready.start, end=ready.end, right=ready.right,

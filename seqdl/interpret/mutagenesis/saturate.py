@@ -224,7 +224,7 @@ def saturate_regions(
     tiles = make_tiles(place_regions(bed, genome, alias), genome, run.window)
     measure = measure_of(
         run, indices, head=head, bins=bins, batch_size=batch_size, strand_average=strand_average,
-        engine=engine,
+        engine=engine, changes=OTHERS * tiles.bases,
     )  # fmt: skip
     settings = {**measure.settings, "whole_regions": True, "tile": tiles.length}
     with ExitStack() as stack:
