@@ -73,7 +73,7 @@ def seqdl(work: Work, *more: str) -> None:
     Predictor._forward = WATCH.around(Predictor._forward)
     arguments = ["score-variants", "--run", work.folder / "run.keras", "--genome", work.folder / "genome.fa"]
     arguments += ["--vcf", work.vcf, "--out", work.out, "--anchor", ANCHOR, "--batch-size", work.batch_size]
-    if code := main([str(a) for a in [*arguments, *(more or ("--scores", "diff"))]]):
+    if code := main([str(a) for a in [*arguments, *more]]):
         sys.exit(code)
 
 
@@ -175,17 +175,20 @@ class Contender(NamedTuple):
     precision: str = "float32"
 
 
-STRANDS = ("--scores", "diff", "--strand-average")
-LOW = ("--scores", "diff", "--precision", "bfloat16")
+WHOLE = ("--engine", "full")
+STRANDS = ("--scores", "diff", "--strand-average", *WHOLE)
+LOW = ("--scores", "diff", "--precision", "bfloat16", *WHOLE)
 STRIPS = ("--scores", "diff", "--engine", "incremental")
 CONTENDERS = {
-    "seqdl": Contender("seqdl score-variants, HDF5", "keras", ".h5", (256,), seqdl),
+    "seqdl": Contender(
+        "seqdl score-variants, HDF5", "keras", ".h5", (256,), lambda work: seqdl(work, "--scores", "diff", *WHOLE)
+    ),
     "seqdl_strips": Contender(
         "seqdl score-variants, incremental, HDF5", "keras", ".h5", (256,), lambda work: seqdl(work, *STRIPS)
     ),
     "seqdl_default": Contender(
         "seqdl score-variants, .tsv.gz, two scores", "keras", ".tsv.gz", (256,),
-        lambda work: seqdl(work, "--scores", "diff,logit_diff"),
+        lambda work: seqdl(work, "--scores", "diff,logit_diff", *WHOLE),
     ),
     "seqdl_strands": Contender(
         "seqdl score-variants, both strands", "keras", ".h5", (256,), lambda work: seqdl(work, *STRANDS),
