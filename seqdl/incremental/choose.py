@@ -7,6 +7,7 @@ import numpy as np
 from seqdl.encoding import reverse_complement
 from seqdl.errors import require_one_of
 from seqdl.incremental import ENGINES, WORTH
+from seqdl.incremental.engine import LEAST, IncrementalEngine, bucket
 from seqdl.interpret.mutagenesis.edits import Edits, FullPass, apply_edits
 
 SAMPLE = 8  # mutants of the check
@@ -85,6 +86,10 @@ class RunEngine:
         self.failed = self.failed or not found <= TOLERANCE
         return found
 
+    def gain(self, width: int) -> float | None:
+        """Return how many times less arithmetic substitutions of `width` bases take; None if they pass whole."""
+        return self._strips.plan(bucket(width)).gain if self._strips.by_strips(width) else None
+
     def summary(self) -> str:
         """Say in a sentence what was gained, or why it was not."""
         plan = self._strips.plan(1)
@@ -148,7 +153,6 @@ def choose_engine(
         If `engine` is another word; with "incremental", if the network cannot be followed.
     """
     from seqdl.errors import InputError
-    from seqdl.incremental.engine import LEAST, IncrementalEngine
     from seqdl.interpret.heads import averages_strands, scalar_model
 
     require_one_of("engine", engine, ENGINES)

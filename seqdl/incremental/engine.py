@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from seqdl.errors import InputError
@@ -49,10 +51,16 @@ class IncrementalEngine:
         self.window, channels = self.program.shapes[self.program.input][1:]
         if channels != 4:
             raise InputError(f"The engine changes bases, 4 channels. The network reads {channels}.")
-        self._full = full or FullPass(model_function(model), batch_size or default_full_batch(self.window))
+        if full is not None:
+            self._full = full
         self._evaluations: dict[int, object] = {}
         self._plans: dict[int, Plan] = {}
         self._kept: list[tuple] = []
+
+    @cached_property
+    def _full(self) -> FullPass:
+        """Made when it is first asked for: pairs of windows bring full passes of their own."""
+        return FullPass(model_function(self.model), self._batch_size or default_full_batch(self.window))
 
     def plan(self, width: int = 1) -> Plan:
         """Return how changes of `width` bases go through the network."""

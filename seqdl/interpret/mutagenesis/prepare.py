@@ -54,8 +54,6 @@ class Measure(NamedTuple):
         One output for each of the targets that were chosen.
     settings : dict
         What files say of it: head, bins, strand_average, model.
-    least : float
-        From how many times less arithmetic on strips are used; see `seqdl.incremental.engine`.
     chosen : bool
         Whether the engine was chosen here, by what pays.
     """
@@ -63,7 +61,6 @@ class Measure(NamedTuple):
     run: Run
     engine: Engine
     settings: dict
-    least: float
     chosen: bool
 
     def notes(self, kinds: tuple[str, ...] = ("substitution",), kmer: int = 1) -> dict:
@@ -96,18 +93,14 @@ class Measure(NamedTuple):
 
     def _shares(self, kinds: tuple[str, ...], kmer: int) -> str:
         """Say which share of a full pass each kind of change takes."""
-        from seqdl.incremental.engine import IncrementalEngine, bucket
-        from seqdl.interpret.heads import scalar_model
-
-        model = scalar_model(self.run, self.settings["head"], self.settings["bins"])
-        strips = IncrementalEngine(model, full=FullPass(model), least=self.least)
         widths = {"substitution": 1, "ablation": kmer}
         called = {"ablation": f"shuffled {kmer}-mers"}
         parts, whole = [], []
         for kind in kinds:
             word = called.get(kind, f"{kind}s")
-            if kind in widths and strips.by_strips(widths[kind]):
-                parts.append(f"1/{strips.plan(bucket(widths[kind])).gain:.3g} of the arithmetic for {word}")
+            gain = self.engine.gain(widths[kind]) if kind in widths else None
+            if gain is not None:
+                parts.append(f"1/{gain:.3g} of the arithmetic for {word}")
             else:
                 whole.append(word)
         return ", ".join([*parts, *([f"all of it for {' and '.join(whole)}"] if whole else [])])
@@ -134,12 +127,10 @@ def measure_of(
     InputError
         If something does not fit the run.
     """
-    from seqdl.incremental.engine import LEAST
     from seqdl.interpret.heads import averages_strands, choose_head, output_function
     from seqdl.prediction.predictor import default_batch_size
 
     chosen = engine is None or engine == "auto"
-    least = 0 if engine == "incremental" else LEAST
     if engine is None or isinstance(engine, str):
         from seqdl.incremental.choose import choose_engine
 
@@ -159,7 +150,7 @@ def measure_of(
         "strand_average": averages_strands(run, strand_average),
         "model": run.label,
     }
-    return Measure(run, engine, settings, least, chosen)
+    return Measure(run, engine, settings, chosen)
 
 
 class Ready(NamedTuple):
