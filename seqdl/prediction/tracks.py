@@ -93,7 +93,7 @@ def predict_tracks(
             "them (--targets)."
         )
     paths = [out] if single else [out / f"{name}.bw" for name in file_names(names)]
-    _check_handles(len(paths))
+    make_room_for_files(len(paths))
     tiling = make_tiling(run.window, run.bin, run.resolution, overlap)
     of_contig = _regions(regions, genome, alias, clip)
     plan = []
@@ -154,8 +154,18 @@ def file_names(targets: Sequence[str]) -> list[str]:
     return names
 
 
-def _check_handles(n: int) -> None:
-    """All files are written at once: make room for their handles, as far as the system lets."""
+def make_room_for_files(n: int) -> None:
+    """Let this process hold `n` files open at once beside those of its own, as far as the system lets.
+
+    Parameters
+    ----------
+    n : int
+
+    Raises
+    ------
+    InputError
+        If the system does not.
+    """
     try:
         import resource
     except ImportError:  # not on Windows, which has no such limit

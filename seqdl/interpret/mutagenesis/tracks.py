@@ -108,9 +108,9 @@ class Tracks:
 
     def __enter__(self) -> Tracks:
         from seqdl.io.bigwig_writer import BigWigWriter
-        from seqdl.prediction.tracks import _check_handles
+        from seqdl.prediction.tracks import make_room_for_files
 
-        _check_handles(len(self._paths))
+        make_room_for_files(len(self._paths))
         with ExitStack() as stack:
             asides = [stack.enter_context(atomic_path(path)) for path in self._paths]
             self._files = [
