@@ -47,6 +47,8 @@ _LATE = {
     "read_motifs": "seqdl.io.motifs",
     "read_scores": "seqdl.variants.files.reading",
     "report": "seqdl.reporting.build",
+    "sampled_moments": "seqdl.uncertainty.draws",
+    "sampled_predictions": "seqdl.uncertainty.draws",
     "score_variants": "seqdl.variants.score",
     "search": "seqdl.training.search",
     "simulate": "seqdl.data.simulate",

@@ -7,7 +7,6 @@ memory than two, and the graph is compiled once.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from copy import copy
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,12 +19,13 @@ from seqdl.errors import InputError, require_at_least
 from seqdl.layers.mean_field import MeanField
 from seqdl.prediction.precision import in_precision
 from seqdl.progress import say
-from seqdl.uncertainty.dropout import FixedMask
+from seqdl.uncertainty.dropout import FixedMask, mask_of
 from seqdl.uncertainty.random_layers import (
     copy_graph,
     drops,
     end_of,
     ended,
+    generator_of,
     noise_shape,
     random_layers,
     require_graph,
@@ -255,14 +255,7 @@ class SettableMask(FixedMask):
 
     def set(self, key: str) -> None:
         """Draw the mask of a key."""
-        self.key = key
-        self.mask.assign(self._mask(tuple(self.mask.shape[1:])))
-        self._masks.clear()
-
-
-def generator_of(key: str) -> np.random.Generator:
-    """Return a generator of random numbers that a text decides."""
-    return np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
+        self.mask.assign(mask_of(key, self.rate, tuple(self.mask.shape[1:])))
 
 
 def _forward(model: keras.Model, codes: np.ndarray, batch_size: int | None) -> Callable:

@@ -8,8 +8,6 @@ in the noise between two masks.
 
 from __future__ import annotations
 
-import hashlib
-
 import keras
 import numpy as np
 
@@ -20,6 +18,7 @@ from seqdl.uncertainty.random_layers import (
     drops,
     end_of,
     ended,
+    generator_of,
     noise_shape,
     random_layers,
     require_graph,
@@ -71,9 +70,7 @@ class FixedMask(keras.layers.Layer):
     def _mask(self, shape: tuple[int, ...]) -> np.ndarray:
         """Return what is kept, uint8 (1, *shape)."""
         if shape not in self._masks:
-            digest = hashlib.sha256(self.key.encode()).digest()
-            rng = np.random.default_rng(list(digest))
-            self._masks[shape] = (rng.random((1, *shape)) >= self.rate).astype(np.uint8)
+            self._masks[shape] = mask_of(self.key, self.rate, shape)
         return self._masks[shape]
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
@@ -88,6 +85,25 @@ class FixedMask(keras.layers.Layer):
             "key": self.key,
             "noise_shape": self.noise_shape,
         }
+
+
+def mask_of(key: str, rate: float, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw a mask.
+
+    Parameters
+    ----------
+    key : str
+        Equal keys give equal masks.
+    rate : float
+        Share of the values that is left out.
+    shape : tuple of int
+        Without the batch.
+
+    Returns
+    -------
+    kept : uint8 array, (1, *shape)
+    """
+    return (generator_of(key).random((1, *shape)) >= rate).astype(np.uint8)
 
 
 def thinned_models(model: keras.Model, draws: int, seed: int) -> list[keras.Model]:
@@ -131,7 +147,7 @@ def thinned_models(model: keras.Model, draws: int, seed: int) -> list[keras.Mode
         if left["variational"]:
             beside += (
                 f" Its variational layers ({few(sorted(left['variational']))}) are drawn by "
-                "seqdl.uncertainty.sampled_predictions."
+                "seqdl.sampled_predictions."
             )
         raise InputError(
             f"The model {model.name!r} has no dropout layer, so thinned networks do not exist.{beside} "

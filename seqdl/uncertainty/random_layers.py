@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 
 import keras
+import numpy as np
 from keras import layers
 
 from seqdl.errors import InputError
@@ -14,6 +16,11 @@ _SPATIAL = (layers.SpatialDropout1D, layers.SpatialDropout2D, layers.SpatialDrop
 _NOISE = {"GaussianDropout", "GaussianNoise", "AlphaDropout"}
 _INNER = ("dropout", "recurrent_dropout")  # settings of layers that drop inside themselves
 _ENDS = ("coverage", "logits")
+
+
+def generator_of(key: str) -> np.random.Generator:
+    """Return a generator of random numbers that a text decides, the same on every backend and machine."""
+    return np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
 
 
 def require_graph(model: keras.Model) -> None:

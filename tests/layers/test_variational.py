@@ -17,7 +17,7 @@ from seqdl.layers import VariationalConv1D, VariationalDense
 from seqdl.layers.mean_field import gaussian_kl
 from seqdl.models.load import load_model_file
 from seqdl.models.save import save_model_file
-from seqdl.uncertainty import sampled_predictions
+from seqdl.uncertainty.draws import sampled_predictions
 
 sys.path.insert(0, str(Path(__file__).parent))
 try:

@@ -97,7 +97,7 @@ def main(out, model_file=None):
     found = {"mean": mean, "spread": spread, "accuracy": motif_accuracy()}
     if model_file:
         from seqdl.models.load import load_model_file
-        from seqdl.uncertainty import sampled_predictions
+        from seqdl.uncertainty.draws import sampled_predictions
 
         found["draws"] = sampled_predictions(load_model_file(model_file), motif_task(20)[0], 3, seed=4)
     np.savez(out, backend=keras.backend.backend(), **found)

@@ -11,7 +11,7 @@ from seqdl.errors import InputError
 from seqdl.layers import VariationalConv1D, VariationalDense
 from seqdl.models.ensemble import ensemble_models
 from seqdl.prediction.predictor import Predictor
-from seqdl.uncertainty import sampled_moments, sampled_predictions
+from seqdl.uncertainty.draws import sampled_moments, sampled_predictions
 from seqdl.uncertainty.draws import DrawnNetwork, each_prediction
 from seqdl.uncertainty.dropout import thinned_models
 
