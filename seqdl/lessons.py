@@ -51,7 +51,7 @@ def list_lessons() -> list[Lesson]:
 def copy_lessons(
     folder: str | Path, lessons: list[str] | None = None, *, answers: bool = True, overwrite: bool = False
 ) -> list[Path]:
-    """Copy lessons into a folder, with the timetable.
+    """Copy lessons into a folder, with the timetable where the folder has no README.md of its own.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def copy_lessons(
     names = [lesson.name for lesson in list_lessons()]
     if lessons is not None:
         names = list(dict.fromkeys(_find(word) for word in lessons))
-    files = [f"{name}.ipynb" for name in names] + ["README.md"]
+    files = [f"{name}.ipynb" for name in names]
     if answers:
         files += [f"answers/{name}.ipynb" for name in names]
     source, folder = lesson_folder(), Path(folder).expanduser()
@@ -92,6 +92,8 @@ def copy_lessons(
             f"{folder} has these files already, and somebody may have worked in them: {few(there)}. "
             "Name another folder, or replace them (overwrite=True, --overwrite)."
         )
+    if overwrite or not (folder / "README.md").exists():  # nobody works in it: it does not stand in the way
+        files.append("README.md")
     written = []
     for name in files:
         target = require_writable(folder / name)

@@ -46,6 +46,14 @@ def test_what_a_student_wrote_is_never_replaced(tmp_path):
     assert worked.read_text() != "mine"
 
 
+def test_more_lessons_come_beside_earlier_ones(tmp_path):
+    (tmp_path / "README.md").write_text("of the class")
+    copy_lessons(tmp_path, ["0"])
+    copy_lessons(tmp_path, ["1"])
+    assert {"00_first_steps.ipynb", "01_neuron_to_network.ipynb"} <= set(files(tmp_path))
+    assert (tmp_path / "README.md").read_text() == "of the class"
+
+
 @pytest.mark.parametrize(
     "argv, words",
     [
