@@ -77,7 +77,7 @@ def lesson_of(twin):
             cell.outputs, cell.execution_count = [], None
             cell.source = cell.source.split(MARK)[0].rstrip()
         cells.append(cell)
-    return _numbered(nbformat.v4.new_notebook(cells=cells, metadata=_KERNEL))
+    return _in_one_form(nbformat.v4.new_notebook(cells=cells, metadata=_KERNEL))
 
 
 def run_twin(twin, fast: bool = False, also: str = "", timeout: int = 600):
@@ -115,7 +115,7 @@ def run_twin(twin, fast: bool = False, also: str = "", timeout: int = 600):
         client.execute(env=environment, cwd=folder)
     for cell in twin.cells:
         cell.metadata.pop("execution", None)  # times of the day say nothing
-    return _numbered(twin)
+    return _in_one_form(twin)
 
 
 def read_twin(name: str):
@@ -139,7 +139,7 @@ def read_twin(name: str):
             cell.source = "\n".join(
                 badge(name) if line.startswith("[![Open in Colab]") else line for line in lines
             )
-    return _numbered(twin)
+    return _in_one_form(twin)
 
 
 def names() -> list[str]:
@@ -147,8 +147,8 @@ def names() -> list[str]:
     return sorted(path.stem for path in TWINS.glob("[0-9][0-9]_*.ipynb"))
 
 
-def _numbered(notebook):
-    """Give cells names that do not change from one run to the next."""
+def _in_one_form(notebook):
+    """Take off a notebook what changes from one run or editor to the next: cells' names, the kernel's own."""
     for number, cell in enumerate(notebook.cells):
         cell["id"] = f"cell-{number:02d}"
     notebook.metadata = nbformat.from_dict(_KERNEL)

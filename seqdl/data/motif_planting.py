@@ -8,7 +8,18 @@ from seqdl.data.motif_recipes import Pair, Recipe, Some
 
 
 def most_bases(recipe: Recipe, widths: dict[str, int]) -> int:
-    """Return the bases that the fullest sequence of a recipe takes; `widths` has each motif's width."""
+    """Return the bases that the fullest sequence of a recipe takes.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    widths : dict of str to int
+        Bases of each motif.
+
+    Returns
+    -------
+    int
+    """
     return sum(
         part.most * widths[part.motif]
         if isinstance(part, Some)
@@ -18,7 +29,19 @@ def most_bases(recipe: Recipe, widths: dict[str, int]) -> int:
 
 
 def draw_instances(probabilities: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw `n` instances of a motif with the letter probabilities (width, 4): codes, uint8 (n, width)."""
+    """Draw instances of a motif, letter by letter.
+
+    Parameters
+    ----------
+    probabilities : float array, shape (width, 4)
+        Of A, C, G, T; each row adds up to 1.
+    n : int
+    rng : numpy Generator
+
+    Returns
+    -------
+    codes : uint8 array, shape (n, width)
+    """
     bounds = np.cumsum(probabilities, axis=1)[:, :3]
     draws = rng.random((n, len(bounds)))
     return sum((draws >= bounds[:, k]).astype(np.uint8) for k in range(3))

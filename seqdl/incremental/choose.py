@@ -87,7 +87,7 @@ class RunEngine:
         return found
 
     def gain(self, width: int) -> float | None:
-        """Return how many times less arithmetic substitutions of `width` bases take; None if they pass whole."""
+        """Return how many times less arithmetic changes of `width` bases take; None if they pass whole."""
         return self._strips.plan(bucket(width)).gain if self._strips.by_strips(width) else None
 
     def summary(self) -> str:

@@ -170,7 +170,20 @@ class MeanField(keras.layers.Layer):
 
 
 def check_number(name: str, value: float, zero: bool = False) -> None:
-    """Refuse what is not a finite number above 0, or with `zero` at least 0."""
+    """Refuse what is not a finite number above 0.
+
+    Parameters
+    ----------
+    name : str
+        The argument.
+    value : float
+    zero : bool
+        Let 0 pass too.
+
+    Raises
+    ------
+    InputError
+    """
     number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
         least = "of at least 0" if zero else "greater than 0"
@@ -178,7 +191,19 @@ def check_number(name: str, value: float, zero: bool = False) -> None:
 
 
 def whole(name: str, value: int) -> int:
-    """Return a size as an int; refuse what is not a whole number of at least 1."""
+    """Return a size as an int.
+
+    Parameters
+    ----------
+    name : str
+        The argument.
+    value : int
+
+    Raises
+    ------
+    InputError
+        If it is not a whole number of at least 1.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
         raise InputError(f"`{name}` must be a whole number of at least 1. Received: {value!r}.")
     return int(value)

@@ -19,12 +19,25 @@ _ENDS = ("coverage", "logits")
 
 
 def generator_of(key: str) -> np.random.Generator:
-    """Return a generator of random numbers that a text decides, the same on every backend and machine."""
+    """Return a generator of random numbers that a text decides, the same on every backend and machine.
+
+    Parameters
+    ----------
+    key : str
+
+    Returns
+    -------
+    numpy Generator
+    """
     return np.random.default_rng(list(hashlib.sha256(key.encode()).digest()))
 
 
 def require_graph(model: keras.Model) -> None:
     """Refuse a model whose layers cannot be replaced: one that is neither Functional nor Sequential.
+
+    Parameters
+    ----------
+    model : keras.Model
 
     Raises
     ------

@@ -14,7 +14,8 @@ _MARK = "seqdl-lesson-values "
 _TELL = """
 import json as _json
 import numpy as _np
-print({mark!r} + _json.dumps({{name: globals()[name] for name in {names!r}}}, default=lambda x: _np.asarray(x).tolist()))
+_values = {{name: globals()[name] for name in {names!r}}}
+print({mark!r} + _json.dumps(_values, default=lambda x: _np.asarray(x).tolist()))
 """
 
 

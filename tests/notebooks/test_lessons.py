@@ -1,13 +1,17 @@
 """Laws of every lesson: a twin with outputs, a lesson without, one way to begin, public names only."""
 
 import ast
+import os
 import re
+import subprocess
+import sys
+import sysconfig
 
 import nbformat
 import pytest
+
 from notebooks import make_lessons
 from notebooks.make_lessons import MARK, SET_UP, TWINS, tags
-
 from tests.notebooks.lessons import NOTEBOOKS
 
 NAMES = make_lessons.names()
@@ -112,3 +116,24 @@ def test_the_timetable_has_every_lesson_and_no_other():
     assert sorted(set(re.findall(r"\]\(answers/([0-9]{2}_\w+)\.ipynb\)", text))) == NAMES
     for name in NAMES:
         assert make_lessons.badge(name) in text
+
+
+def test_a_clone_with_its_packages_needs_no_installation():
+    """Without `-S` Python would find an editable seqdl; with it only what the packages' folder holds."""
+    code = (
+        "import importlib.util, sys\n"
+        "if importlib.util.find_spec('seqdl'): sys.exit(77)\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "shell.run_cell(sys.stdin.read()).raise_error()\n"
+        "print(sys.modules['seqdl'].__file__)"
+    )
+    environment = {**os.environ, "PYTHONPATH": sysconfig.get_paths()["purelib"]}
+    run = subprocess.run(
+        [sys.executable, "-S", "-c", code], input=make_lessons.set_up_cell(), cwd=NOTEBOOKS, env=environment,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    if run.returncode == 77:
+        pytest.skip("seqdl is installed among the packages themselves")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip().endswith(str(NOTEBOOKS.parent / "seqdl" / "__init__.py"))
