@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 import sysconfig
+from configparser import ConfigParser
+from importlib.metadata import packages_distributions
 
 import nbformat
 import pytest
@@ -116,6 +118,16 @@ def test_the_timetable_has_every_lesson_and_no_other():
     assert sorted(set(re.findall(r"\]\(answers/([0-9]{2}_\w+)\.ipynb\)", text))) == NAMES
     for name in NAMES:
         assert make_lessons.badge(name) in text
+
+
+def test_the_set_up_cell_looks_for_every_package_that_seqdl_needs():
+    config = ConfigParser()
+    config.read(NOTEBOOKS.parent / "setup.cfg")
+    needed = {re.match(r"[\w-]+", line)[0].lower() for line in config["options"]["install_requires"].split()}
+    looked_for = set(re.search(r'needs = "(.*)"', make_lessons.set_up_cell())[1].split())
+    brought = packages_distributions()
+    assert needed == {name.lower() for module in looked_for for name in brought[module]} & needed
+    assert len(looked_for) == len(needed)
 
 
 def test_a_clone_with_its_packages_needs_no_installation():
