@@ -165,7 +165,7 @@ def test_a_shift_keeps_a_flat_signal_and_moves_a_ramp_exactly(shift):
     )  # fmt: skip
     passes = Passes(network, ScoringOptions(shifts=(shift,)), np.array([0]), WINDOW // 2)
     ramp.begin = 100 - shift
-    found = passes.ask(codes[:, : passes.window], np.array([0])).mean[0, :, 0]
+    found = passes.ask(codes[:, : passes.window]).mean[0, :, 0]
     ramp.begin = 100
     wanted = ramp(codes)[0, passes.bins, 0]
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
